@@ -1,4 +1,4 @@
-"""Kaiming initialization from the counter-based numbers: a pure function of (seed, layer), no generator, no global seed."""
+"""Kaiming initialization from the counter-based numbers: a pure function of (seed, layer), no generator."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from qlab.uniforms import normal
 
 
 def seeds_of(seed: int | Tensor, runs: int) -> int | Tensor:
-    """The seed of each member of a stack: (runs,) as given, or seed, seed + 1, ... for one number; runs = 0: the number."""
+    """The seed of each member of a stack: (runs,) as given, or seed, seed + 1, ... for one number."""
     if isinstance(seed, Tensor) and seed.dim() == 1:
         if seed.shape != (runs,):
             raise ValueError(
@@ -32,7 +32,7 @@ def kaiming(seed: int | Tensor, number: int, shape: tuple[int, ...]) -> Tensor:
 
 @torch.no_grad()
 def initialize(model: nn.Module, seed: int) -> None:
-    """Kaiming weights and zero biases for every convolution and linear layer of one run, numbered in order of appearance."""
+    """Kaiming weights and zero biases for the convolutions and linear layers of one run, in order of appearance."""
     layers = (m for m in model.modules() if isinstance(m, nn.Conv2d | nn.Linear))
     for number, layer in enumerate(layers):
         layer.weight.copy_(kaiming(seed, number, tuple(layer.weight.shape)))

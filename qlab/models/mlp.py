@@ -13,7 +13,7 @@ from qlab.models.init import kaiming, seeds_of
 
 
 class StackedLinear(nn.Module):
-    """y = x Wᵀ + b with W (out, in), or with a leading run axis (runs, out, in); x is (n, in), shared, or (runs, n, in)."""
+    """y = x Wᵀ + b: W is (out, in), or (runs, out, in); x is (n, in), shared by all runs, or (runs, n, in)."""
 
     def __init__(self, inputs: int, outputs: int, bias: bool, seed: int | Tensor, number: int):
         super().__init__()
@@ -32,7 +32,11 @@ class StackedLinear(nn.Module):
 
 
 class StackedBatchNorm(_BatchNorm):
-    """Batch normalization of (n, features), or of (runs, n, features): each run has its own statistics, scale and shift."""
+    """Batch normalization of (n, features), or of (runs, n, features) with each run's own statistics, scale, shift."""
+
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
 
     def __init__(self, features: int, runs: int = 0):
         super().__init__(features)
@@ -59,9 +63,7 @@ class StackedBatchNorm(_BatchNorm):
             if self.momentum is None:  # the cumulative mean
                 factor = 1.0 / float(self.num_batches_tracked)
         runs, n, features = x.shape
-        flat = x.transpose(0, 1).reshape(
-            n, runs * features
-        )  # the runs' features side by side: one kernel for the stack
+        flat = x.transpose(0, 1).reshape(n, runs * features)  # all runs' features: one kernel
         mean, var = self.running_mean.view(-1), self.running_var.view(-1)
         y = F.batch_norm(flat, mean, var, self.weight.reshape(-1), self.bias.reshape(-1), batch, factor, self.eps)
         return y.view(n, runs, features).transpose(0, 1)

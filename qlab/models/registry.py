@@ -12,7 +12,7 @@ from qlab.models.mlp import MLP
 from qlab.models.resnet import ResNet
 
 MODELS = ("mlp", "mlp-bn", *(f"resnet{depth}" for depth in (8, 14, 20, 32, 44, 56, 110)))
-"""mlp: two hidden layers (width 64 each); mlp-bn: the same with batch normalization; resnetD: CIFAR networks (width 16)."""
+"""mlp: two hidden layers of `width` units; mlp-bn: the same with batch normalization; resnetD: the CIFAR networks."""
 
 DEFAULT_WIDTH = {"mlp": 64, "resnet": 16}
 

@@ -12,7 +12,7 @@ from qlab.messages import unknown
 from qlab.models.init import initialize
 
 SHORTCUTS = ("A", "B")
-"""A: every second pixel, new channels are zero (no parameters). B: 1x1 convolution with stride and batch normalization."""
+"""A: every second pixel, new channels are zero (no parameters). B: 1x1 convolution with stride, then BN."""
 
 
 def conv(inputs: int, outputs: int, size: int, stride: int = 1) -> nn.Conv2d:
@@ -56,7 +56,8 @@ class ResNet(nn.Module):
     Args:
         depth: 6n + 2: 20, 32, 44, 56, 110 in the paper (8 and 14 are the smallest).
         width: channels of the first stage: 16 in the paper; 80 is the 5 times wide network of S3's code.
-        shortcut: "A" (zeros; the paper's choice for CIFAR, ResNet-20 then has 272,474 parameters) or "B" (1x1 convolution).
+        shortcut: "A" (zeros, the paper's choice for CIFAR: ResNet-20 has 269,722 parameters) or "B" (1x1 convolutions
+            with BN: 272,474 parameters).
         act: makes every activation: `nn.ReLU`, or a quantized one such as `lambda: QuantReLU(4)`.
         seed: Kaiming initialization from the counter-based numbers.
 

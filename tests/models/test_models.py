@@ -73,7 +73,8 @@ def test_parameter_count_in_closed_form(depth, width):
 
 
 def test_resnet20_has_the_papers_parameters():
-    assert sum(p.numel() for p in ResNet(20).parameters()) == 272_474
+    assert sum(p.numel() for p in ResNet(20).parameters()) == 269_722
+    assert sum(p.numel() for p in ResNet(20, shortcut="B").parameters()) == 272_474
 
 
 def test_kaiming_variance_is_two_over_fan_in():
