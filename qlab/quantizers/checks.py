@@ -76,7 +76,7 @@ def positive(value: object, name: str) -> None:
         return
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} = {value!r} is not a number; allowed: a finite number greater than 0")
-    if not (math.isfinite(value) and value > 0):
+    if not 0 < float(value) < math.inf:
         raise ValueError(f"{name} = {value!r}; allowed: a finite number greater than 0")
 
 

@@ -15,14 +15,14 @@ The methods below check nothing and never wait for the device: NaN stays NaN and
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import torch
 from torch import Tensor
 
 from qlab.quantizers import checks
-from qlab.quantizers.rounding import closer, upward, wide
+from qlab.quantizers.rounding import away, upward, wide
 
 FAMILIES = ("symmetric", "dorefa", "lattice")
 SCALES = ("least-squares", "mean", "one", "max")
@@ -75,6 +75,12 @@ class Grid:
         """The denominator of the codes."""
         return 2**self.bits - 1 if self.family == "dorefa" else 1
 
+    @property
+    def iterative(self) -> bool:
+        """True where the scale comes from Lloyd's iteration, so that a stored scale is worth starting from."""
+        exact = self.bits == 1 or (self.family == "symmetric" and self.bits == 2)
+        return self.scale == "least-squares" and self.family != "lattice" and not exact
+
     def levels(self) -> Tensor:
         """The codes (K,) as float64, increasing; times s they are the levels. ValueError for the unbounded lattice."""
         if self.family == "lattice":
@@ -99,9 +105,7 @@ class Grid:
 
     def codes(self, w: Tensor, s: Tensor) -> Tensor:
         """The code of the level nearest to each weight, in w's dtype; `nearest(w, s) == s * codes(w, s)` bitwise."""
-        y = self._units(w, s)
-        lo = self._below(y)
-        return self._code(closer(y, lo, lo + self.gap), w)
+        return self._code(away(self._units(w, s).clamp(-self.top, self.top), self.gap), w)
 
     def nearest(self, w: Tensor, s: Tensor) -> Tensor:
         """Q(w) = s q, q = argmin |s q - w|; ties away from zero, between -s and +s to +s. s broadcasts against w."""
@@ -159,6 +163,10 @@ class Grid:
             for _ in range(self.lloyd_steps):
                 s = self.lloyd_step(v, s)
         return (s * largest).reshape(shape).to(w.dtype)
+
+    def converged_scale(self, w: Tensor, keep: int = 0) -> Tensor:
+        """`scale_of` after enough Lloyd steps: what a fixed grid is given once, at the start of a run."""
+        return replace(self, lloyd_steps=30).scale_of(w, keep) if self.iterative else self.scale_of(w, keep)
 
     def lloyd_step(self, v: Tensor, s: Tensor) -> Tensor:
         """One step of Lloyd's algorithm for v (..., N), s (..., 1): q nearest to v/s, then s = q'v / |q|².

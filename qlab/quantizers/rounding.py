@@ -1,7 +1,7 @@
-"""Rounding: the tie rule and the coin, each in ONE function, and the roundings of a number made of them.
+"""Rounding: the tie rule, the coin of stochastic rounding, and the roundings of a number made of them.
 
-The tie rule of the suite: away from zero; between -s and +s to +s. `closer` is the only place that knows it.
-`upward` is the only place that tosses the coin of stochastic rounding.
+The tie rule of the suite: away from zero; between -s and +s to +s. `away` is its one place for codes (every grid, Q_d,
+DoReFa), `closer` states it for an arbitrary list of levels. `upward` is the one place that tosses the coin.
 """
 
 from __future__ import annotations
@@ -17,12 +17,22 @@ def wide(x: Tensor) -> Tensor:
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 
-def closer(x: Tensor, lo: Tensor, hi: Tensor) -> Tensor:
-    """The nearer of two neighbours lo < hi; a tie goes away from zero, and between -s and +s to +s.
+def away(y: Tensor, gap: int = 1) -> Tensor:
+    """The nearest integer (gap 1) or odd integer (gap 2) to y: ties away from zero, and from 0 to +1 for odd integers.
 
-    Exact for integers lo, hi = lo + 1 or lo + 2: where a difference is rounded, rounding keeps its order to the other
-    one. A NaN compares false and leaves lo, so lo must be made from x (then it is NaN too).
+        gap 1   sign(y) floor(|y| + 1/2)              computed as trunc(y + frac y)
+        gap 2   sign(y) (2 floor(|y|/2) + 1),  sign(0) = +1
+
+    Both are exact: with the fraction f of y, |y| + f passes the next integer iff f >= 1/2, and it needs no more digits
+    than y has (|y| + 1/2 does: at 0.49999997 it rounds to 1). NaN stays NaN; so does an infinite y for gap 1.
     """
+    if gap == 1:
+        return (y + y.frac()).trunc()
+    return torch.copysign(2 * (y.abs() / 2).trunc() + 1, y + 0.0)  # + 0.0: -0.0 counts as 0
+
+
+def closer(x: Tensor, lo: Tensor, hi: Tensor) -> Tensor:
+    """The nearer of two neighbouring levels lo < hi; a tie goes away from zero, and between -s and +s to +s."""
     below, above = x - lo, hi - x
     return torch.where(torch.where(x >= 0, above <= below, above < below), hi, lo)
 
@@ -35,12 +45,6 @@ def upward(w: Tensor, lo: Tensor, hi: Tensor, u: Tensor) -> Tensor:
     """
     w, lo, hi = wide(w), wide(lo), wide(hi)
     return u < (w - lo) / (hi - lo)
-
-
-def half_away(x: Tensor) -> Tensor:
-    """`round_half_away` without checks. Infinities and NaN stay what they are."""
-    lo = x.floor()
-    return closer(x, lo, lo + 1)
 
 
 def nearest_level(w: Tensor, levels: Tensor) -> Tensor:
@@ -56,13 +60,13 @@ def round_half_away(x: Tensor) -> Tensor:
     """The nearest integer, ties away from zero: sign(x) floor(|x| + 1/2), exactly.
 
     The printed formula fails in floating point: at 0.49999997 (float32) the sum |x| + 1/2 rounds to 1. `torch.round`
-    takes ties to even. Here the exact distances to both neighbours are compared.
+    takes ties to even. Here the exact fraction decides.
 
     x: any shape, any float dtype; returns the same. Raises TypeError (not a float tensor), ValueError (empty,
     non-finite). Source: S1, Q_d.
     """
     checks.tensor(x, "x")
-    return half_away(x)
+    return away(x)
 
 
 def nearest(w: Tensor, levels: Tensor) -> Tensor:
@@ -86,7 +90,7 @@ def q_d(w: Tensor, spacing: float | Tensor) -> Tensor:
     Source: S1, Q_d (the brackets of the print are a floor).
     """
     spacing = _spacing(w, spacing)
-    return spacing * half_away(wide(w) / wide(spacing)).to(w.dtype)
+    return spacing * away(wide(w) / wide(spacing)).to(w.dtype)
 
 
 def q_s(w: Tensor, spacing: float | Tensor, u: Tensor) -> Tensor:
