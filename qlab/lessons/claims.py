@@ -121,8 +121,10 @@ def power(n: int, effect: float, level: float = LEVEL) -> float:
     """Power of the two-sided paired t test with n seeds, effect = |mean| / standard deviation (noncentral t)."""
     from scipy import stats
 
-    edge = stats.t.ppf(0.5 + level / 2, n - 1)
-    return float(stats.nct.sf(edge, n - 1, effect * math.sqrt(n)) + stats.nct.cdf(-edge, n - 1, effect * math.sqrt(n)))
+    edge, shift = stats.t.ppf(0.5 + level / 2, n - 1), effect * math.sqrt(n)
+    # Far out the wrong tail is nothing, and scipy returns NaN for it.
+    wrong = stats.nct.cdf(-edge, n - 1, shift) if shift < 5 else 0.0
+    return float(stats.nct.sf(edge, n - 1, shift) + wrong)
 
 
 def runs_needed(difference: float, spread: float, target: float = POWER) -> int | None:
@@ -131,10 +133,8 @@ def runs_needed(difference: float, spread: float, target: float = POWER) -> int 
         return None
     if spread == 0:
         return 2
-    effect = abs(difference) / spread
-    if effect > 5:  # two seeds leave one degree of freedom: three already have all the power
-        return 2 if power(2, min(effect, 30.0)) >= target else 3
-    high = 3
+    effect = min(abs(difference) / spread, 30.0)  # beyond, two seeds are always enough
+    high = 2
     while power(high, effect) < target:
         high *= 2
         if high > MOST:
