@@ -1,0 +1,1 @@
+"""One file per experiment: what is run, what is counted, what a verdict is computed from."""
