@@ -15,6 +15,8 @@ from qlab.models.init import kaiming, seeds_of
 class StackedLinear(nn.Module):
     """y = x Wᵀ + b: W is (out, in), or (runs, out, in); x is (n, in), shared by all runs, or (runs, n, in)."""
 
+    quantizable = True
+
     def __init__(self, inputs: int, outputs: int, bias: bool, seed: int | Tensor, number: int):
         super().__init__()
         weight = kaiming(seed, number, (outputs, inputs))
