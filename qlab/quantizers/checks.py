@@ -80,6 +80,20 @@ def positive(value: object, name: str) -> None:
         raise ValueError(f"{name} = {value!r}; allowed: a finite number greater than 0")
 
 
+def non_negative(value: object, name: str) -> None:
+    """A tensor of finite numbers, at least 0."""
+    tensor(value, name)
+    assert isinstance(value, Tensor)
+    if not (value >= 0).all():
+        raise ValueError(f"{name} has the value {value.min().item()}; allowed: at least 0")
+
+
+def shape(value: Tensor, allowed: Iterable[int], name: str) -> None:
+    """Exactly this shape."""
+    if tuple(value.shape) != tuple(allowed):
+        raise ValueError(f"{name} has shape {tuple(value.shape)}; allowed: {tuple(allowed)}")
+
+
 def levels(value: object, name: str = "levels") -> None:
     """A 1-dimensional tensor of strictly increasing finite numbers."""
     tensor(value, name)

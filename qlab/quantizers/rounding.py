@@ -27,7 +27,7 @@ def away(y: Tensor, gap: int = 1) -> Tensor:
     than y has (|y| + 1/2 does: at 0.49999997 it rounds to 1). NaN stays NaN; so does an infinite y for gap 1.
     """
     if gap == 1:
-        return (y + y.frac()).trunc()
+        return (y + y.frac()).trunc() + 0.0  # + 0.0: no -0.0
     return torch.copysign(2 * (y.abs() / 2).trunc() + 1, y + 0.0)  # + 0.0: -0.0 counts as 0
 
 
