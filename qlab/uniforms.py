@@ -3,7 +3,7 @@
 There is no generator to store: a resumed run, a member of a stack and the same run alone draw bit-equal numbers.
 The words are mixed one after the other into a 64-bit key (two hash chains of 32 bits), which then scrambles the index:
 
-    key = mix(... mix(mix(c ^ seed) ^ step) ^ number),     x_i = mix(mix(i ^ key_0) ^ key_1),     u_i = (x_i >> 8) / 2^24
+    key = mix(... mix(mix(c ^ seed) ^ step) ^ number),   x_i = mix(mix(i ^ key_0) ^ key_1),   u_i = (x_i >> 8) / 2^24
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ _M0, _M1 = _signed(0x7FEB352D), _signed(0x846CA68B)
 
 
 def _mix(x: Tensor) -> Tensor:
-    """A bijection of int32 whose output bits depend on all input bits (xor-shift-multiply; products wrap)."""
-    x = (x ^ ((x >> 16) & 0xFFFF)) * _M0
-    x = (x ^ ((x >> 15) & 0x1FFFF)) * _M1
-    return x ^ ((x >> 16) & 0xFFFF)
+    """A bijection of int32 whose output bits depend on all input bits (xor-shift-multiply; products wrap). In place."""
+    x.bitwise_xor_((x >> 16).bitwise_and_(0xFFFF)).mul_(_M0)
+    x.bitwise_xor_((x >> 15).bitwise_and_(0x1FFFF)).mul_(_M1)
+    return x.bitwise_xor_((x >> 16).bitwise_and_(0xFFFF))
 
 
 def _word(value: Integer, device: torch.device | None) -> Tensor:
@@ -53,12 +53,12 @@ def keys(seed: Integer, step: Integer, number: Integer, *, stream: str = "weight
 def bits(key: Tensor, n: int) -> Tensor:
     """n int32 words for each key: shape (..., 2) -> (..., n)."""
     index = torch.arange(n, dtype=torch.int32, device=key.device)
-    return _mix(_mix(index ^ key[..., :1]) ^ key[..., 1:])
+    return _mix(_mix(index ^ key[..., :1]).bitwise_xor_(key[..., 1:]))
 
 
 def from_bits(x: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
     """The upper 24 bits of each word as a uniform number in [0, 1), a multiple of 2^-24 in every dtype."""
-    return ((x >> 8) & 0xFFFFFF).to(dtype).mul_(2.0**-24)
+    return (x >> 8).bitwise_and_(0xFFFFFF).to(dtype).mul_(2.0**-24)
 
 
 def _shaped(seed: Integer, step: Integer, number: Integer, shape: Sequence[int], stream: str, device) -> Tensor:
@@ -94,7 +94,7 @@ def normal(
     device: torch.device | str | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
-    """Standard normal numbers sqrt(2) erfinv(2u - 1), with u at the middle of its cell of width 2^-24 (so |z| < 5.5)."""
+    """Standard normal numbers sqrt(2) erfinv(2u - 1), u at the middle of its cell of width 2^-24 (so |z| < 5.5)."""
     x = _shaped(seed, step, number, tuple(shape), stream, device)
     centred = (((x >> 8) & 0xFFFFFF) * 2 + (1 - 2**24)).to(dtype).mul_(2.0**-24)  # exact: odd integers below 2^24
     return torch.erfinv(centred).mul_(math.sqrt(2))

@@ -1,0 +1,86 @@
+"""One step of one weight tensor: every method is this one line.
+
+w+ = settle( anchor(w) - lr * base( direction(w, g) ) ),        g = d loss / d view(w)
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from qlab.messages import unknown
+from qlab.methods import Hyper, Rule, State, method
+from qlab.optim.bases import Base, Buffers, sgd
+from qlab.quantizers.grids import Grid
+from qlab.uniforms import uniform
+
+
+def advance(
+    rule: Rule, base: Base, w: Tensor, g: Tensor, s: State, b: Buffers, h: Hyper, u: Tensor | None
+) -> tuple[Tensor, State, Buffers]:
+    """(w, state, buffers) after one step with gradient g; weight decay is added to the direction, as in torch."""
+    s = rule.before(w, g, s, h)
+    m, b = base(rule.direction(w, g, s, h) + h.weight_decay * w, b, h)
+    w_new = rule.settle(rule.anchor(w, s, h) - h.lr * m, s, h, u)
+    return w_new, rule.after(w, w_new, s, h), b
+
+
+def step(
+    rule: str | Rule,
+    w: Tensor,
+    g: Tensor,
+    *,
+    lr: float,
+    bits: int = 1,
+    family: str = "symmetric",
+    scale: str | float = "least-squares",
+    spacing: float = 1.0,
+    seed: int = 0,
+    t: int = 0,
+    state: State | None = None,
+    **hyper,
+) -> Tensor:
+    """w+ of one plain SGD step of one run:  w+ = settle(anchor(w) - lr direction(w, g)).
+
+    rule: a slug (`qlab.METHODS`) or a Rule. w: the latent weights, g: the gradient at what the network sees.
+    bits, family, scale, spacing: the grid (`qlab.quantizers.Grid`); a number as `scale` fixes it, otherwise methods
+    with a fixed grid (r, sr) take the scale of w. seed, t: the uniforms, u = uniform(seed, t, 0, w.shape).
+    state: a method's own state, updated in place. hyper: the method's hyper-parameters and options.
+
+    Raises ValueError for an unknown method, hyper-parameter, option or grid, TypeError for weights not floating.
+    """
+    rule = method(rule)
+    if not w.is_floating_point() or w.shape != g.shape:
+        raise TypeError(f"w and g must be floating and of one shape; got {w.dtype} {tuple(w.shape)}, {tuple(g.shape)}")
+    allowed = {**rule.defaults, **{name: choices[0] for name, choices in rule.options.items()}}
+    for name, value in hyper.items():
+        check_hyper(rule, name, value)
+    values = {**allowed, **hyper}
+    grid = Grid(bits, family, scale if isinstance(scale, str) else "one")
+    numbers = {name: values[name] for name in rule.defaults} | {"lr": lr, "weight_decay": 0.0}
+    if family == "lattice" or not isinstance(scale, str):
+        s: Tensor | None = torch.as_tensor(spacing if family == "lattice" else scale, dtype=w.dtype, device=w.device)
+    else:
+        s = grid.converged_scale(w.detach()) if rule.fixed_scale or grid.iterative else None
+    fixed = rule.fixed_scale or family == "lattice" or not isinstance(scale, str)
+    h = Hyper(numbers, values, grid, scale=s, fixed=fixed)
+    u = uniform(seed, t, 0, w.shape, device=w.device, dtype=_at_least_float32(w.dtype)) if rule.random else None
+    with torch.no_grad():
+        before = state or rule.init(w, h)
+        w_new, after, _ = advance(rule, sgd, w, g, before, {}, h, u)
+    if state is not None:
+        state.update(after)
+    return w_new
+
+
+def check_hyper(rule: Rule, name: str, value) -> None:
+    """Raises ValueError unless `name` is a hyper-parameter or option of the rule, and `value` is allowed for it."""
+    if name in rule.options:
+        if value not in rule.options[name]:
+            raise ValueError(unknown(f"{name} of method {rule.slug!r}", value, rule.options[name]))
+    elif name not in rule.defaults:
+        raise ValueError(unknown(f"hyper-parameter of method {rule.slug!r}", name, [*rule.defaults, *rule.options]))
+
+
+def _at_least_float32(dtype: torch.dtype) -> torch.dtype:
+    return dtype if dtype == torch.float64 else torch.float32
