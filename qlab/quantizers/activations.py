@@ -68,7 +68,7 @@ class FusedQuantReLU(Function):
     @staticmethod
     def forward(x: Tensor, s: Tensor, bits: int, derivative: str) -> Tensor:
         s = s.to(x.dtype)
-        return (x / s).ceil_().clamp_(0, 2**bits - 1).mul_(s)
+        return (x / s).ceil_().clamp(0, 2**bits - 1).mul_(s)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:

@@ -23,6 +23,7 @@ def coarse(value: Tensor, *partials: tuple[Tensor, Derivative]) -> Tensor:
     """
     out = value.detach()
     for x, d in partials:
+        d = d.detach().to(x.dtype) if isinstance(d, Tensor) else d  # declared, not differentiated; summed in x's dtype
         zero = torch.nan_to_num((x - x.detach()) * d, nan=0.0, posinf=0.0, neginf=0.0)
         out = out + zero.to(value.dtype)
     return out

@@ -74,4 +74,4 @@ def activation(x: Tensor, bits: int) -> Tensor:
 def rounded(z: Tensor, bits: int) -> Tensor:
     """`dorefa_round` without checks."""
     n = 2**bits - 1
-    return away(z * n) / n
+    return away(z * n).div_(n)

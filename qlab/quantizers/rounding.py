@@ -27,8 +27,8 @@ def away(y: Tensor, gap: int = 1) -> Tensor:
     than y has (|y| + 1/2 does: at 0.49999997 it rounds to 1). NaN stays NaN; so does an infinite y for gap 1.
     """
     if gap == 1:
-        return (y + y.frac()).trunc() + 0.0  # + 0.0: no -0.0
-    return torch.copysign(2 * (y.abs() / 2).trunc() + 1, y + 0.0)  # + 0.0: -0.0 counts as 0
+        return y.frac().add_(y).trunc_().add_(0.0)  # + 0.0: no -0.0
+    return torch.copysign(y.abs().div_(2).trunc_().mul_(2).add_(1), y + 0.0)  # + 0.0: -0.0 counts as 0
 
 
 def closer(x: Tensor, lo: Tensor, hi: Tensor) -> Tensor:
