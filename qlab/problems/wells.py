@@ -22,7 +22,7 @@ MINIMIZER, MINIMUM = CENTRES[-1], HEIGHTS[-1]
 
 def well(w: Tensor) -> Tensor:
     """Number 0, 1 or 2 of the well that each weight lies in; int64, shape of w."""
-    return torch.bucketize(w.detach(), torch.tensor(BORDERS, dtype=w.dtype, device=w.device), right=True)
+    return torch.bucketize(w.detach().contiguous(), torch.tensor(BORDERS, dtype=w.dtype, device=w.device), right=True)
 
 
 def loss(w: Tensor) -> Tensor:
