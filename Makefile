@@ -7,6 +7,7 @@ PYTHON ?= python3
 STAMP := $(VENV)/.ready
 UV := $(shell command -v uv 2>/dev/null)
 JOBS ?= 2
+ROOT := $(shell test "$$(id -u)" = 0 && echo --allow-root)
 export OMP_NUM_THREADS ?= 1
 
 .PHONY: setup lab test lint lessons build bench mutants lock
@@ -27,7 +28,7 @@ endif
 	@touch $(STAMP)
 
 lab: setup
-	$(BIN)/python -m qlab.demos.lab notebooks/00_start_here.ipynb
+	$(BIN)/jupyter-lab $(ROOT) --ServerApp.ip=127.0.0.1 --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb
 
 lint: setup
 	$(BIN)/ruff check .
