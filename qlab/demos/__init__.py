@@ -1,0 +1,35 @@
+"""Demos: parameters -> data -> figure -> sentence, presented live (a card) or static (a plain figure).
+
+`show("D3", P)` presents one; `DEMOS` maps a slug to where its class is. Names are imported when they are first used, so that
+the server extension of this package loads neither plotly nor torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+DEMOS: dict[str, str] = {
+    "D1": "qlab.demos.d01_projection:Projection",
+    "D2": "qlab.demos.d02_staircase:Staircase",
+    "D3": "qlab.demos.d03_exploration:Exploration",
+    "D3b": "qlab.demos.d03_digits:DigitsRace",
+}
+
+_WHERE = {
+    "show": "present",
+    "find": "present",
+    "Key": "base",
+    "Demo": "base",
+    "TrainingDemo": "base",
+    "Card": "card",
+    "Static": "static",
+}
+
+__all__ = ["DEMOS", *_WHERE]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)

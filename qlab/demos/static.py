@@ -1,0 +1,87 @@
+"""The static presenter: one plain figure with its question, its sentence and its command; no widgets."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import textwrap
+from typing import Any
+
+import plotly.graph_objects as go
+
+from qlab.demos import look
+from qlab.demos.base import Demo
+
+WIDTH = 112  # characters of a caption line
+
+
+class Static:
+    """A demo at one state, as papermill, nbval, nbconvert and GitHub see it.
+
+    `data`, `figure` (validated by plotly), `alt` (the sentence without markup) and `command` are what the live card shows;
+    `state` are the values of its controls.
+    """
+
+    def __init__(self, demo: Demo, P: Any) -> None:
+        self.demo, self.P = demo, P
+        self.state: dict[str, Any] = {name: getattr(P, name) for name in (*demo.controls, *demo.more)}
+        self.data = demo.compute(P)
+        self.text = demo.alt(self.data)
+        self.alt = self.text.replace("**", "")
+        self.command: str = P.command()
+        self.figure = go.Figure(demo.figure(self.data)).update_layout(height=demo.height)
+
+    def page(self) -> go.Figure:
+        """The figure with the question and its key numbers above it and the sentence below: readable on its own."""
+        keys = "   ".join(
+            f'<span style="color:{key.color}"><b>{html.escape(key.value)}</b></span> {html.escape(key.label)}'
+            for key in self.demo.keys(self.data)
+        )
+        lines = textwrap.wrap(html.escape(self.text), WIDTH, break_long_words=False)
+        sentence = re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", "<br>".join(lines))
+        figure = go.Figure(self.figure)
+        margin = figure.layout.margin
+        above, below = 54, 22 + 18 * len(lines)
+        top, bottom = (margin.t or 40) + above, (margin.b or 46) + below
+        figure.update_layout(
+            height=self.demo.height + above + below,
+            margin={"t": top, "b": bottom},
+            title={
+                "text": f"<b>{html.escape(self.demo.title)}</b><br>"
+                f'<span style="font-size:12px;color:{look.MUTED}">{keys}</span>',
+                "font": {"size": 16, "color": look.INK, "family": look.FONT},
+                "x": 0,
+                "xref": "paper",
+                "xanchor": "left",
+                "y": 1,
+                "yref": "container",
+                "yanchor": "top",
+                "pad": {"t": 12},
+            },
+        )
+        if figure.layout.legend.yref == "container":
+            figure.update_layout(legend={"y": 1 - (above + 6) / figure.layout.height})
+        place = {
+            "xref": "paper",
+            "yref": "paper",
+            "xanchor": "left",
+            "yanchor": "bottom",
+            "align": "left",
+            "x": 0,
+            "y": 0,
+        }
+        font = {"size": 13, "color": look.INK, "family": look.FONT}
+        figure.add_annotation(text=sentence, showarrow=False, yshift=-bottom + 8, font=font, **place)
+        return figure
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **kwargs: Any) -> dict[str, Any]:
+        words = re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", html.escape(self.text))
+        return {
+            "application/vnd.plotly.v1+json": json.loads(self.page().to_json()),
+            "text/html": f"<p><b>{html.escape(self.demo.title)}</b><br>{words}</p>",
+            "text/plain": f"{self.demo.title} {self.alt}",
+        }
+
+    def __repr__(self) -> str:
+        return f"{self.demo.title} {self.alt}"
