@@ -15,31 +15,20 @@ Decoder = Callable[[bytes], Tensor]
 
 
 def decoder(size: int | None = None) -> tuple[Decoder, str]:
-    """A function from the bytes of a file to uint8 (3, H, W), and the names and versions of the decoders.
+    """A function from the bytes of a file to uint8 (3, H, W), and the decoder's name and version.
 
-    torchvision.io (several times faster for small images), then Pillow, which knows more formats; either alone will do.
-    size: shorter side scaled to `size`, then the middle square cut out (Pillow only). Raises DataError without a decoder.
+    Pillow, else torchvision.io. size: shorter side scaled to `size`, then the middle square cut out (Pillow only).
+    Raises DataError without a decoder.
     """
-    found: list[tuple[Decoder, str]] = []
-    makers = (_torchvision, _pillow) if size is None else (lambda: _pillow(size),)
-    for make in makers:
-        try:
-            found.append(make())
-        except (ImportError, RuntimeError):  # RuntimeError: a torchvision built for another torch
-            continue
-    if not found:
-        needed = "Pillow or torchvision" if size is None else f"Pillow (because of size={size})"
-        raise DataError(f"decoding images needs {needed}: pip install pillow")
-
-    def decode(data: bytes) -> Tensor:
-        for one, _ in found[:-1]:
-            try:
-                return one(data)
-            except (RuntimeError, ValueError):
-                continue
-        return found[-1][0](data)
-
-    return decode, ", ".join(name for _, name in found)
+    try:
+        return _pillow(size)
+    except ImportError:
+        if size is not None:
+            raise DataError(f"scaling images (size={size}) needs Pillow: pip install pillow") from None
+    try:
+        return _torchvision()
+    except (ImportError, RuntimeError):  # RuntimeError: a torchvision built for another torch
+        raise DataError("decoding images needs Pillow (or torchvision): pip install pillow") from None
 
 
 def _torchvision() -> tuple[Decoder, str]:
@@ -52,7 +41,7 @@ def _torchvision() -> tuple[Decoder, str]:
     return decode, f"torchvision {torchvision.__version__}"
 
 
-def _pillow(size: int | None = None) -> tuple[Decoder, str]:
+def _pillow(size: int | None) -> tuple[Decoder, str]:
     import numpy as np
     import PIL
     from PIL import Image, ImageOps

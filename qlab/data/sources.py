@@ -120,7 +120,7 @@ def _members(file: Path, broken: Callable[[Exception], DataError], *, read: bool
         opener: Any = next((o for start, o in _OPENERS.items() if magic.startswith(start)), open)
         with opener(file, "rb") as stream:
             counted: Any = _Counted(stream)
-            with tarfile.open(fileobj=counted, mode="r|", bufsize=_BLOCK) as tar:
+            with tarfile.open(fileobj=counted, mode="r|") as tar:
                 while (member := tar.next()) is not None:
                     name = str(PurePosixPath(member.name))
                     image = tar.extractfile(member) if read and name.lower().endswith(IMAGES) else None
