@@ -54,9 +54,8 @@ class QuantOptimizer(torch.optim.Optimizer):
         super().__init__(params, {**STRUCTURE, **NUMBERS, **settings})
         for name in settings:
             if not any(name in group for group in self.param_groups):
-                raise ValueError(
-                    unknown("setting", name, dict.fromkeys(k for g in self.param_groups for k in _known(g)))
-                )
+                known = dict.fromkeys(k for group in self.param_groups for k in _known(group))
+                raise ValueError(unknown("setting", name, known))
 
     # ------------------------------------------------------------------------------------------------ construction
 
@@ -96,14 +95,11 @@ class QuantOptimizer(torch.optim.Optimizer):
         lr = torch.as_tensor(group["lr"], dtype=torch.float64)
         if not bool((lr >= 0).all()):
             raise ValueError(f"lr={group['lr']}; numbers >= 0 are allowed")
-        device = group["params"][0].device
         if lr.dim():
-            group["lr_scale"], lr = lr / lr.max(), lr.max()
-        for name in _numbers(group):
-            if isinstance(group[name], Tensor):
-                group[name] = group[name].to(device)
-        group["lr"], group["t"] = lr.to(device).clone(), torch.as_tensor(group["t"], device=device).clone()
-        group["seed"] = torch.as_tensor(group["seed"], dtype=torch.int64, device=device).clone()
+            group["lr_scale"], lr = lr / lr.max() if lr.max() else torch.ones_like(lr), lr.max()
+        group["lr"], group["t"] = lr.clone(), torch.as_tensor(group["t"]).clone()
+        group["seed"] = torch.as_tensor(group["seed"], dtype=torch.int64).clone()
+        _to_device(group)
         for p in group["params"]:
             self.state[p] = {name: torch.zeros_like(p) for name in buffer_names(group["base"], group)}
             if group["quantized"]:
@@ -113,6 +109,12 @@ class QuantOptimizer(torch.optim.Optimizer):
                 if rule.fixed_scale:
                     p.copy_(h.Q(p))
                 self.state[p] |= rule.init(p, h)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Loads a `state_dict()`, also one that was saved on another device."""
+        super().load_state_dict(state_dict)
+        for group in self.param_groups:
+            _to_device(group)
 
     # -------------------------------------------------------------------------------------------------------- step
 
@@ -128,11 +130,9 @@ class QuantOptimizer(torch.optim.Optimizer):
         runs = group["runs"]
 
         def number(value):
-            return (
-                value.to(p.dtype).reshape(runs, *[1] * (p.dim() - 1))
-                if isinstance(value, Tensor) and value.dim()
-                else value
-            )
+            if not isinstance(value, Tensor) or not value.dim():
+                return value
+            return value.to(p.dtype).reshape(runs, *[1] * (p.dim() - 1))
 
         numbers = {name: number(group[name]) for name in _numbers(group)} | {"t": (group["t"] + 1).to(torch.float64)}
         numbers["lr"] = group["lr"] * numbers.pop("lr_scale")
@@ -216,6 +216,13 @@ class QuantOptimizer(torch.optim.Optimizer):
                 s = h.s(p.detach())
                 out[name] = h.grid.codes(p.detach(), s), s
         return out
+
+
+def _to_device(group: dict[str, Any]) -> None:
+    """The group's tensors (schedule, counter, seeds, numbers over the runs) beside its parameters."""
+    for name, value in group.items():
+        if isinstance(value, Tensor):
+            group[name] = value.to(group["params"][0].device)
 
 
 def _numbers(group: dict[str, Any]) -> list[str]:
