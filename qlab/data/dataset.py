@@ -29,6 +29,10 @@ class Augment:
     pad: int = 0
     flip: bool = False
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.pad <= 127:
+            raise ValueError(f"pad={self.pad!r}; allowed: 0 to 127 pixels")
+
 
 @dataclass(frozen=True)
 class Dataset:

@@ -6,6 +6,7 @@ No workers, no copy between host and device, no synchronisation: indices are com
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -33,13 +34,25 @@ def crop_flip(images: Tensor, shift: Tensor, flip: Tensor, pad: int) -> Tensor:
     return source.flatten(2).gather(2, index.view(b, 1, h * w).expand(b, c, h * w)).view(b, c, h, w)
 
 
-def normalise(images: Tensor, mean: Tensor, std: Tensor, dtype: torch.dtype, channels_last: bool = False) -> Tensor:
+def normalise(images: Tensor, mean: Tensor, std: Tensor, dtype: torch.dtype) -> Tensor:
     """(images - mean) / std per channel or feature: images (B, C, H, W) or (B, d), mean and std (C,) or (d,)."""
-    if images.dim() == 4:
-        layout = torch.channels_last if channels_last else torch.contiguous_format
-        x = images.to(dtype, memory_format=layout)
-        return x.sub_(mean.to(dtype).view(-1, 1, 1)).div_(std.to(dtype).view(-1, 1, 1))
-    return images.to(dtype).sub(mean.to(dtype)).div_(std.to(dtype))
+    shape = (-1,) + (1,) * (images.dim() - 2)
+    x = images.to(dtype, copy=True)
+    return x.sub_(mean.to(dtype).view(shape)).mul_(std.to(dtype).reciprocal().view(shape))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One epoch: the image at each place (..., n), its window, uint8 (..., n, 2), and whether it is mirrored (..., n)."""
+
+    rows: Tensor
+    shift: Tensor | None
+    flip: Tensor | None
+
+    def between(self, start: int, end: int) -> Plan:
+        shift = None if self.shift is None else self.shift[..., start:end, :]
+        flip = None if self.flip is None else self.flip[..., start:end]
+        return Plan(self.rows[..., start:end], shift, flip)
 
 
 class Loader:
@@ -78,7 +91,7 @@ class Loader:
         self.steps = n // batch_size if drop_last else -(-n // batch_size)
         if not self.steps:
             raise ValueError(f"batch_size={batch_size}; {split} of {dataset.name} has {n} images: no batch an epoch")
-        self._order: tuple[int, Tensor] = (-1, self.rows)
+        self._plan: tuple[int, Plan] = (-1, Plan(self.rows, None, None))
 
     def __len__(self) -> int:
         """Batches an epoch."""
@@ -87,35 +100,34 @@ class Loader:
     def batch(self, step: int) -> Batch:
         """Batch `step` since the start of training: images (B, C, H, W) or features (B, d), and labels int64 (B,)."""
         epoch, k = divmod(step, self.steps)
-        rows = self._epoch_rows(epoch)[..., k * self.batch_size : (k + 1) * self.batch_size]
-        x = self._augmented(rows, epoch, k) if self.augment != Augment() else self.dataset.images[rows]
-        runs = x.shape[: -len(self.dataset.shape) - 1]  # () or (runs,)
-        flat = x.flatten(0, 1) if runs else x
-        flat = normalise(flat, self.dataset.mean, self.dataset.std, self.dtype, self.channels_last)
-        return flat.view(*runs, -1, *self.dataset.shape), self.dataset.labels[rows].expand(*runs, -1)
+        if self._plan[0] != epoch:
+            self._plan = epoch, self._planned(epoch)
+        plan, data = self._plan[1].between(k * self.batch_size, (k + 1) * self.batch_size), self.dataset
+        places = plan.rows.shape if plan.shift is None else plan.shift.shape[:-1]  # (B,) or (runs, B)
+        rows = plan.rows.expand(places).flatten()
+        x = data.images.index_select(0, rows)
+        if plan.shift is not None and plan.flip is not None:
+            x = crop_flip(x, plan.shift.flatten(0, -2).long(), plan.flip.flatten(), self.augment.pad)
+        x = normalise(x, data.mean, data.std, self.dtype)
+        if self.channels_last and x.dim() == 4:
+            x = x.contiguous(memory_format=torch.channels_last)
+        return x.view(*places, *data.shape), data.labels.index_select(0, rows).view(places)
 
     def epoch(self, epoch: int = 0, start: int = 0) -> Iterator[Batch]:
         """The batches of one epoch, from batch `start` on."""
         for k in range(start, self.steps):
             yield self.batch(epoch * self.steps + k)
 
-    def _epoch_rows(self, epoch: int) -> Tensor:
-        if not self.shuffle:
-            return self.rows
-        if self._order[0] != epoch:
-            order = permutation(self.seed, epoch, len(self.rows), stream="order", device=self.dataset.device)
-            self._order = epoch, self.rows[order]
-        return self._order[1]
-
-    def _augmented(self, rows: Tensor, epoch: int, k: int) -> Tensor:
-        pad, device = self.augment.pad, self.dataset.device
-        size = (self.batch_size,)  # of a full batch, so that the numbers do not depend on what the last one holds
-        u = uniform(self.seed, epoch, k, (*size, 2), stream="crop", device=device)[..., : rows.shape[-1], :]
-        v = uniform(self.seed, epoch, k, size, stream="flip", device=device)[..., : rows.shape[-1]]
-        shift, flip = (u * (2 * pad + 1)).long(), v < (0.5 if self.augment.flip else 0)
-        images = self.dataset.images[rows.expand(flip.shape).flatten()]
-        x = crop_flip(images, shift.view(-1, 2), flip.flatten(), pad)
-        return x.view(*flip.shape, *self.dataset.shape)
+    def _planned(self, epoch: int) -> Plan:
+        n, device, augment = len(self.rows), self.dataset.device, self.augment
+        rows = self.rows
+        if self.shuffle:
+            rows = rows[permutation(self.seed, epoch, n, stream="order", device=device)]
+        if augment == Augment():
+            return Plan(rows, None, None)
+        window = uniform(self.seed, epoch, 0, (n, 2), stream="crop", device=device) * (2 * augment.pad + 1)
+        mirrored = uniform(self.seed, epoch, 0, (n,), stream="flip", device=device) < (0.5 if augment.flip else 0)
+        return Plan(rows, window.to(torch.uint8), mirrored)
 
 
 def batches(
