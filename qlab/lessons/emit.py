@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html as _html
-import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -18,11 +17,10 @@ def shell() -> Any:
 
 
 def live() -> bool:
-    """Whether a person is looking: QLAB_VIEW=live|static decides, else a kernel that a Jupyter server started."""
-    view = os.environ.get("QLAB_VIEW", "auto")
-    if view in ("live", "static"):
-        return view == "live"
-    return shell() is not None and bool(os.environ.get("JPY_SESSION_NAME") or os.environ.get("VSCODE_PID"))
+    """Whether a person is looking: the choice the demos make, too."""
+    from qlab.demos.present import view
+
+    return view() == "live"
 
 
 def emit(text: str, html: str | None = None, **record: Any) -> None:

@@ -155,25 +155,40 @@ def _kernelspec_prefix() -> str | None:
 
 
 def data() -> Finding:
-    """The embedded digits come with scikit-learn; CIFAR-10 is optional."""
-    if version("scikit-learn") is None:
-        return Finding("Data", "problem", "the embedded digits need scikit-learn", INSTALL)
-    archive = Path(os.environ.get("QLAB_CIFAR10") or root() / "data" / "cifar10-jpeg.tar.xz")
-    if archive.exists():
-        return Finding("Data", "ok", f"digits (embedded); CIFAR-10 at {archive}")
-    words = "digits (embedded); CIFAR-10 is not here, no lesson of this release needs it"
-    return Finding("Data", "ok", f"{words}: `qlab data` says how to get it")
+    """The digits are embedded; the others are optional."""
+    from qlab.data import describe, names
+
+    known = {name: describe(name) for name in names()}
+    if not known["digits"]["present"]:
+        return Finding("Data", "problem", "the embedded digits are missing from the package", INSTALL)
+    here = [name for name, about in known.items() if about["present"]]
+    words = f"{', '.join(here)} can be loaded"
+    absent = [name for name in known if name not in here]
+    return Finding("Data", "ok", words + (f"; optional: {', '.join(absent)} (`qlab data` says how)" if absent else ""))
 
 
-def checkout() -> Finding:
+def commit() -> str:
+    """The commit of the checkout, "" outside of one."""
     try:
         out = subprocess.run(
             ["git", "rev-parse", "--short", "HEAD"], cwd=root(), capture_output=True, text=True, timeout=10
         )
-        commit = f", commit {out.stdout.strip()}" if out.returncode == 0 else ""
     except (OSError, subprocess.TimeoutExpired):
-        commit = ""
-    return Finding("qlab", "ok", f"{metadata.version('qlab')}{commit} in {root()}")
+        return ""
+    return out.stdout.strip() if out.returncode == 0 else ""
+
+
+def provenance() -> dict[str, str]:
+    """What a recorded result says about where it comes from."""
+    from qlab.devices import device
+
+    versions = ", ".join(f"{p} {metadata.version(p)}" for p in ("qlab", "torch", "numpy"))
+    return {"device": str(device()), "versions": versions, "commit": commit()}
+
+
+def checkout() -> Finding:
+    at = f", commit {commit()}" if commit() else ""
+    return Finding("qlab", "ok", f"{metadata.version('qlab')}{at} in {root()}")
 
 
 def findings(device: str = "auto") -> list[Finding]:

@@ -21,10 +21,9 @@ KEPT = frozenset({"check", "claims", "predict"})  # cells whose output is kept i
 COMPARED, IGNORED = "nbval-check-output", "nbval-ignore-output"
 SOLVED_ONLY = frozenset({"solution", "instructor"})  # cells that the student's notebook lacks
 ROLES = frozenset(
-    ("parameters", "setup", "objectives", "demo", "exercise", "experiment", "compare", "reproduce", "proof")
-    + ("raises-exception",)
+    {"parameters", "setup", "objectives", "demo", "exercise", "experiment", "compare", "reproduce", "proof"}
 )
-TAGS = KEPT | SOLVED_ONLY | ROLES | {COMPARED, IGNORED}
+TAGS = KEPT | SOLVED_ONLY | ROLES | {COMPARED, IGNORED, "raises-exception"}
 
 
 class BuildError(ValueError):
