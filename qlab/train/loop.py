@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from torch.func import functional_call
 
 from qlab import data, models
 from qlab.data.dataset import Dataset, stratified
-from qlab.data.loader import Loader, normalise
+from qlab.data.loader import Loader
 from qlab.devices import device as find_device
 from qlab.metrics import flips
 from qlab.optim import QuantOptimizer, groups
@@ -163,11 +164,9 @@ class Run:
         return rows[order[: self.config.eval_size]]
 
     def _batches(self, rows: Tensor) -> Batches:
-        for some in rows.split(EVALUATION_BATCH):
-            x = normalise(
-                self.dataset.images[some], self.dataset.mean, self.dataset.std, torch.float32, self.config.channels_last
-            )
-            yield x, self.dataset.labels[some]
+        part = replace(self.dataset, splits={"part": rows})
+        layout = self.config.channels_last
+        return Loader(part, EVALUATION_BATCH, split="part", shuffle=False, channels_last=layout).epoch()
 
     # ------------------------------------------------------------------------------------------------------- state
 
