@@ -149,7 +149,7 @@ class Grid:
             return _over_leading_axes(self.spacing, w, shape)
         if self.scale == "one":
             return w.new_ones(shape)
-        v = wide(w.detach()).reshape(*w.shape[:keep], math.prod(w.shape[keep:]))
+        v = wide(w.detach()).reshape(*w.shape[:keep], math.prod(w.shape[keep:])).contiguous()  # one order of summation
         largest = v.abs().amax(-1, keepdim=True)
         v = v / torch.where(largest == 0, 1, largest)
         if self.scale == "max":

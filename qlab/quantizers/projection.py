@@ -54,10 +54,10 @@ def project(
         init = init if axis is None else init.movedim(axis, 0)
     s = converged(grid, wide(v), keep, init) if steps is None else grid.scale_of(v, keep, init)
     s = s.to(w.dtype)
-    q = grid.codes(v, s)
+    q = grid.codes(wide(v), wide(s))  # float32 holds every integer code, bfloat16 those up to 256
     if axis is not None:
         s, q = s.movedim(0, axis), q.movedim(0, axis)
-    return Projection(s * q, s, q.to(torch.int8 if bits <= 8 else torch.int32))
+    return Projection(s * q.to(w.dtype), s, q.to(torch.int8 if bits <= 8 else torch.int32))
 
 
 def converged(grid: Grid, w: Tensor, keep: int = 0, init: Tensor | None = None) -> Tensor:

@@ -70,4 +70,5 @@ def binary_unit(x: Tensor, surrogate: str = "relu", top: float | Tensor = 1.0) -
 
     x: any shape; returns 0 and 1 in x's dtype. Raises TypeError, ValueError. Source: S2 analysis; S0 II.
     """
-    return coarse((x > 0).to(x.dtype), (x, activation_derivative(x, surrogate, top)))
+    derivative = activation_derivative(x, surrogate, top)
+    return coarse((x > 0).to(x.dtype), (x, derivative))
