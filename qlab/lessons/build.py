@@ -21,7 +21,8 @@ QUIET = ["--IPKernelApp.log_level=40"]  # the kernel's remark about its local so
 
 def text_of(book: NotebookNode) -> str:
     """The bytes of a generated notebook: sorted keys, no counts, a final line end."""
-    return json.dumps(nbformat.v4.rwbase.split_lines(book.copy()), sort_keys=True, indent=1, ensure_ascii=False) + "\n"
+    lines = nbformat.v4.rwbase.split_lines(nbformat.from_dict(json.loads(json.dumps(book))))
+    return json.dumps(lines, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
 
 
 def read(path: Path) -> NotebookNode:
