@@ -18,6 +18,8 @@ from qlab.schema.lessons import Lesson03
 RUNS = 100
 VIEW = (-1.75, 7.75)  # what the figure shows of the weight axis
 LOSS_UNIT = 0.06  # height of one unit of loss on the axis of shares
+GAP = 0.2  # between the bars of two levels
+SEEN = 5e-4  # smaller shares are not drawn
 AGREE = 0.02  # total variation below which two laws are called the same
 
 
@@ -47,7 +49,13 @@ class Exploration(Demo):
         "BC concentrates, SR does not": {"STEP_SIZE": 0.01, "START": 4.0, "METHODS": "bc,sr"},
         "a large step explores": {"STEP_SIZE": 0.1, "START": 0.0, "METHODS": "bc,sr"},
         "a small step is stuck": {"STEP_SIZE": 0.01, "START": 0.0, "METHODS": "bc,sr"},
-        "first large, then small": {"STEP_SIZE": 0.1, "START": 0.0, "METHODS": "bc,sr", "SCHEDULE": "decreasing"},
+        "first large, then small": {
+            "STEP_SIZE": 0.1,
+            "START": 0.0,
+            "METHODS": "bc,sr",
+            "SCHEDULE": "decreasing",
+            "ITERATIONS": 8000,
+        },
         "rounding to nearest freezes": {"STEP_SIZE": 0.01, "START": 4.0, "METHODS": "sr,r"},
         "less noise makes SR greedy": {"STEP_SIZE": 0.01, "START": 4.0, "NOISE": 1.0, "METHODS": "bc,sr"},
     }
@@ -79,16 +87,15 @@ class Exploration(Demo):
         traces = [self._bars(method, shown, data) for method in ("bc", "sr", "r")]
         w = np.linspace(*VIEW, 191)
         loss = wells.loss(torch.from_numpy(w)).numpy() * LOSS_UNIT
-        limit = _heights(shown, data.limit)
-        sr = "sr" in data.laws
+        top = 1.05  # where the words stand
         traces += [
             look.line(w, loss, color="#8A8F98", dash="dot", name="loss f(w)", hoverinfo="skip"),
             {
                 "type": "scatter",
                 "mode": "markers",
-                "name": "document: SR's limit η → 0",
-                "x": shown,
-                "y": np.where(limit > 5e-4, limit, np.nan) if sr else np.full_like(shown, np.nan),
+                "name": "document: SR as η → 0",
+                "x": shown + self._offset(data),
+                "y": _heights(shown, data.limit) if "sr" in data.laws else np.full_like(shown, np.nan),
                 "marker": {"symbol": "line-ew", "size": 16, "line": {"width": 2, "color": look.INK}},
                 "hoverinfo": "skip",
             },
@@ -96,20 +103,27 @@ class Exploration(Demo):
                 "type": "scatter",
                 "mode": "markers+text",
                 "x": np.array([data.start]),
-                "y": np.array([0.0]),
-                "text": ["start"],
-                "textposition": "top center",
+                "y": np.array([top]),
+                "text": ["start "],
+                "textposition": "middle left",
                 "textfont": {"size": 11, "color": look.INK},
-                "marker": {"symbol": "triangle-up", "size": 11, "color": look.INK},
+                "marker": {"symbol": "triangle-down", "size": 10, "color": look.INK},
                 "showlegend": False,
                 "cliponaxis": False,
                 "hoverinfo": "skip",
             },
-            look.optimum(wells.MINIMIZER, 0.0, 1.0, f"minimizer {look.value(wells.MINIMIZER)}"),
+            look.optimum(wells.MINIMIZER, 0.0, top, f"minimizer {look.value(wells.MINIMIZER)}"),
         ]
         x = look.axis("weight w", VIEW, tickmode="linear", tick0=0, dtick=1)
-        y = look.axis("share of iterations", (0.0, 1.08), lines=True, tickformat=".0%")
-        return {"data": traces, "layout": look.layout(x, y, barmode="group", bargap=0.2)}
+        y = look.axis("share of iterations", (0.0, 1.12), lines=True, tickformat=".0%", dtick=0.2)
+        return {"data": traces, "layout": look.layout(x, y, barmode="group", bargap=GAP)}
+
+    @staticmethod
+    def _offset(data: Exploring) -> float:
+        """How far SR's bar stands from its level."""
+        drawn = [method for method in ("bc", "sr", "r") if method in data.laws]
+        place = drawn.index("sr") - (len(drawn) - 1) / 2 if "sr" in drawn else 0.0
+        return place * (1 - GAP) * data.spacing / len(drawn)
 
     def _bars(self, method: str, shown: np.ndarray, data: Exploring) -> dict:
         chosen = method in data.laws
@@ -169,7 +183,8 @@ def _nearest(law: Law) -> str:
 
 
 def _heights(shown: np.ndarray, law: Law) -> np.ndarray:
-    """The shares on the levels that the figure shows; 0 on one that the law never reaches."""
+    """The shares on the levels that the figure shows; nothing where there is nothing to see."""
     index = np.rint((shown - float(law.levels[0])) / float(law.levels[1] - law.levels[0])).astype(int)
     inside = (index >= 0) & (index < len(law.levels))
-    return np.where(inside, law.share.numpy()[index.clip(0, len(law.levels) - 1)], 0.0)
+    share = np.where(inside, law.share.numpy()[index.clip(0, len(law.levels) - 1)], 0.0)
+    return np.where(share >= SEEN, share, np.nan)

@@ -21,12 +21,51 @@ class Lesson01(Parameters):
     lesson: ClassVar[str] = "01"
     notebook: ClassVar[str] = "01_grids_and_projection"
 
-    BITS: int = parameter(2, help="bits per weight", ge=1, le=8, symbol="b")
-    DISTRIBUTION: str = parameter(
-        "gaussian", help="how the weights are drawn", choices=("gaussian", "laplace", "trained")
+    BITS: int = parameter(3, help="bits per weight", ge=1, le=8, symbol="b", note="1: ±1, 2: ternary")
+    N: int = parameter(
+        20_000,
+        help="number of drawn weights",
+        ge=200,
+        le=200_000,
+        symbol="N",
+        label="number of weights",
+        scale="log",
+        step=1 / 3,
     )
-    N: int = parameter(10_000, help="number of weights", ge=10, le=200_000, symbol="N", scale="log")
-    LLOYD_STEPS: int = parameter(1, help="Lloyd steps for the scale", ge=0, le=100)
+    LLOYD_STEPS: int = parameter(
+        1, help="Lloyd steps for the scale", choices=(0, 1, 2, 10, 100), label="Lloyd steps", document=1
+    )
+    SCALE: float = parameter(
+        0.5,
+        help="scale set by hand, in units of the best one",
+        ge=0.1,
+        le=2.0,
+        symbol="s/s*",
+        label="your scale",
+        step=0.02,
+        note="1 is the best scale",
+    )
+    DISTRIBUTION: str = parameter(
+        "gaussian",
+        help="where the weights come from",
+        choices=("gaussian", "laplace", "trained"),
+        label="weights",
+        note="trained: first layer of the digits network",
+    )
+    FAMILY: str = parameter(
+        "symmetric", help="codes of the levels", choices=("symmetric", "dorefa", "lattice"), label="grid"
+    )
+    PER_CHANNEL: bool = parameter(False, help="a scale of its own for every channel", label="scale per channel")
+    SCALE_KIND: str = parameter(
+        "least-squares", help="how the trained network is scaled", choices=("least-squares", "max"), label="scale"
+    )
+    LAYERS: str = parameter(
+        "all", help="layers that are rounded", choices=("all", "first", "middle", "last"), label="rounded layers"
+    )
+    SEEDS: int = parameter(10, help="seeds behind each verdict", ge=10, le=100, update="release")
+    TRAIN_STEPS: int = parameter(
+        200, help="training steps on digits", ge=20, le=5000, label="steps", update="release", quick=100
+    )
 
 
 class Lesson02(Parameters):
@@ -36,13 +75,36 @@ class Lesson02(Parameters):
     notebook: ClassVar[str] = "02_staircases"
 
     ACT_BITS: int = parameter(2, help="bits per activation", ge=1, le=8, symbol="b_x", label="activation bits")
-    RESOLUTION: float = parameter(0.5, help="height of one stair", ge=0.05, le=2.0, symbol="s_x", scale="log")
+    STEP_BACK: float = parameter(
+        0.0,
+        help="width over which the staircase is looked at, in levels",
+        ge=0.0,
+        le=1.0,
+        label="step back",
+        unit="level",
+        step=0.05,
+        note="0: the derivative here; 1: over a whole level",
+    )
+    RESOLUTION: float = parameter(
+        0.5, help="height and width of one stair", ge=0.05, le=2.0, symbol="s_x", label="resolution", scale="log"
+    )
     SURROGATE: str = parameter(
         "3-valued",
-        help="derivative used in place of the staircase's zero",
+        help="the derivative declared in place of the staircase's own",
         choices=("ae", "3-valued", "2-valued", "clipped-relu"),
+        label="declared derivative",
     )
-    WIDTH: float = parameter(0.0, help="how far to step back from the stairs", ge=0.0, le=1.0, label="step back")
+    DERIVATIVE: str = parameter(
+        "x", help="the variable that is differentiated", choices=("x", "resolution"), label="derivative in"
+    )
+    SEEDS: int = parameter(10, help="seeds behind each verdict", ge=10, le=100, update="release")
+    BITS: int = parameter(1, help="bits per weight of the digits network", ge=1, le=8, symbol="b", update="release")
+    TRAIN_STEPS: int = parameter(
+        200, help="training steps on digits", ge=20, le=2000, label="steps", update="release", quick=40
+    )
+    TRAIN_STEP_SIZE: float = parameter(
+        0.1, help="step size on digits", ge=0.001, le=1.0, symbol="η", label="step size", scale="log", step=0.1
+    )
 
 
 class Lesson03(Parameters):
@@ -87,8 +149,19 @@ class Lesson03(Parameters):
     TRAIN_STEP_SIZE: float = parameter(
         0.1, help="step size on digits", ge=0.001, le=1.0, symbol="η", label="step size", scale="log", step=0.1
     )
+    TRAIN_BATCH: int = parameter(
+        32, help="images in a batch", choices=(8, 32, 128), label="batch", update="release", note="larger: less noise"
+    )
     TRAIN_STEPS: int = parameter(
-        300, help="training steps on digits", ge=20, le=5000, label="steps", update="release", quick=60
+        300, help="training steps", choices=(100, 200, 300, 400), label="steps", update="release"
+    )
+    RACE: str = parameter(
+        "full,bc,sr,r",
+        help="methods trained",
+        choices=("full", "bc", "sr", "r", "ste", "pgd"),
+        several=True,
+        label="methods",
+        update="release",
     )
 
 
