@@ -1,7 +1,7 @@
 """Demos: parameters -> data -> figure -> sentence, presented live (a card) or static (a plain figure).
 
-`show("D3", P)` presents one; `DEMOS` maps a slug to where its class is. Names are imported when they are first used, so that
-the server extension of this package loads neither plotly nor torch.
+`show("D3", P)` presents one; `DEMOS` maps a slug to where its class is. Names are imported when they are first used, so
+that the server extension of this package loads neither plotly nor torch.
 """
 
 from __future__ import annotations

@@ -26,8 +26,8 @@ class Demo(ABC):
     """One question, answered by a picture and a sentence.
 
     A subclass sets the class attributes and writes `compute`, `figure`, `alt` and `keys`; nothing in it knows how it is
-    presented. The number and type of traces never change with the state, axis ranges stand still, and what moves is a trace
-    (new `x`, `y` or `text` are drawn at once; anything else costs a full redraw).
+    presented. The number and type of traces never change with the state, axis ranges stand still, and what moves is a
+    trace (new `x`, `y` or `text` are drawn at once; anything else costs a full redraw).
     """
 
     slug: ClassVar[str]
@@ -58,8 +58,8 @@ class Demo(ABC):
 class TrainingDemo(Demo):
     """A demo that runs: Run, Pause, Step and Reset instead of one computation.
 
-    `frames` is the length of the default run. A change of a control in `live_controls` is applied to the run under way; any other
-    change begins a new one.
+    `frames` is the length of the default run. A change of a control in `live_controls` is applied to the run under way;
+    any other change begins a new one.
     """
 
     frames: ClassVar[int]

@@ -128,7 +128,7 @@ async function copy(text) {
 function render({model, el}) {
   const me = Math.random().toString(36).slice(2), training = model.get("training"), start = model.get("start");
   const title = make("h3", {class: "qlab-title", id: `qlab-t-${me}`}, model.get("title"));
-  const numbers = make("div", {class: "qlab-keys"}), side = make("div", {class: "qlab-side"});
+  const numbers = make("div", {class: "qlab-keys"}), side = make("div", {class: "qlab-side"}), tries = make("div", {class: "qlab-presets", hidden: true});
   const plot = make("div", {class: "qlab-plot", role: "img", "aria-labelledby": `qlab-t-${me}`, "aria-describedby": `qlab-s-${me}`,
                             style: `height:${model.get("height")}px`, "data-qlab-figure": true});
   const wait = make("div", {class: "qlab-wait"}), text = make("p", {class: "qlab-text", id: `qlab-s-${me}`, "data-qlab-text": true});
@@ -137,7 +137,7 @@ function render({model, el}) {
   const error = make("div", {class: "qlab-error", role: "alert", hidden: true, "data-qlab-error": true});
   const card = make("section", {class: "qlab-card", "aria-labelledby": `qlab-t-${me}`, "data-qlab-card": model.get("slug")},
     make("header", {class: "qlab-head"}, title, numbers),
-    make("div", {class: "qlab-body"}, side, make("div", {class: "qlab-stage"}, plot, wait)), text, spoken, command, error);
+    make("div", {class: "qlab-body"}, side, make("div", {class: "qlab-stage"}, make("div", {class: "qlab-frame"}, plot, wait), tries)), text, spoken, command, error);
   el.append(card);
 
   // state in words
@@ -154,7 +154,7 @@ function render({model, el}) {
         make("div", {class: "qlab-key"}, make("b", {style: `color:${color}`}, value), make("span", {}, label))));
     }
     command.textContent = card.dataset.qlabCommand = m.command;
-    if (training) running(m.running);
+    if (training && m.running !== undefined) running(m.running);
   };
   const fail = (line, traceback = "") => {
     error.hidden = !line;
@@ -167,10 +167,10 @@ function render({model, el}) {
   const send = message => {
     try { model.send(message); return true; } catch { fail("The kernel was restarted: run this cell again."); return false; }
   };
-  const settle = () => { sent = null; clearTimeout(late); clearTimeout(lost); card.classList.remove("qlab-late"); };
+  const settle = () => { sent = null; clearTimeout(late); clearTimeout(lost); card.classList.remove("qlab-late"); delete card.dataset.qlabPending; };
   const request = message => {
     const seq = sent = `${me}-${++count}`;
-    clearTimeout(late); clearTimeout(lost);
+    clearTimeout(late); clearTimeout(lost); card.dataset.qlabPending = true;
     if (!send({...message, seq})) return settle();
     setTimeout(() => seq === sent && send({t: "tick"}), 16);              // its packet carries the ACK that the server's socket waits for
     late = setTimeout(() => card.classList.add("qlab-late"), 150);
@@ -178,8 +178,9 @@ function render({model, el}) {
   };
   const pump = () => { if (!sent && wanted) { const v = wanted; wanted = null; request({t: "move", values: v}); } };
   const ask = () => { wanted = {...values}; pump(); };
-  const moved = (name, value, now) => { values[name] = value; if (now) ask(); };
-  const follow = v => { for (const name in v) if (fields[name]) { values[name] = v[name]; fields[name].show(v[name]); } };
+  const held = new Set();                                                 // moved, not yet released: nobody else moves them
+  const moved = (name, value, now) => { values[name] = value; held[now ? "delete" : "add"](name); if (now) ask(); };
+  const follow = v => { for (const name in v) if (fields[name] && !held.has(name)) { values[name] = v[name]; fields[name].show(v[name]); } };
 
   // the side: run, controls, more, presets, buttons
   const button = (label, action, run, attributes = {}) => {
@@ -200,8 +201,9 @@ function render({model, el}) {
   }
   if (more.childElementCount) side.append(make("details", {"data-qlab-more": true}, make("summary", {}, "more"), more));
   const presets = Object.entries(model.get("presets"));
-  if (presets.length) side.append(make("div", {class: "qlab-presets"}, make("div", {class: "qlab-name"}, "try"), make("div", {class: "qlab-buttons"},
-    ...presets.map(([label, changes]) => button(label, "preset", () => { follow({...start, ...changes}); ask(); })))));
+  tries.hidden = !presets.length;
+  tries.append("try", ...presets.map(([label, changes]) =>
+    button(label, "preset", () => { follow({...start, ...changes}); if (training) running(false); ask(); })));
   const copied = button("Copy command", "copy", async () => {
     await copy(card.dataset.qlabCommand); command.hidden = false; copied.textContent = "Copied";
     setTimeout(() => { copied.textContent = "Copy command"; }, 1500);
@@ -213,11 +215,12 @@ function render({model, el}) {
   tell({text: model.get("text"), numbers: model.get("numbers"), command: model.get("command"), running: model.get("running")});
 
   // the figure
-  let paint = null, Plotly = null, kept = null;
+  let paint = null, Plotly = null;
   const queue = [], drawn = changes => paint ? paint(changes) : queue.push(changes);
   const begin = async figure => {
-    queue.length = 0; kept = figure;
+    queue.length = 0;
     Plotly = await library(model);
+    plot.style.height = `${fit()}px`;
     await Plotly.newPlot(plot, figure.data, {...figure.layout, autosize: true}, {displayModeBar: false, responsive: false});
     wait.textContent = ""; paint = painter(Plotly, plot); size.observe(plot);
     queue.splice(0).forEach(changes => paint(changes));
@@ -226,6 +229,9 @@ function render({model, el}) {
     globalThis.__qlab_warm = true;
     for (let i = 0; i < 12; i++) setTimeout(() => sent || paint(plot.data.map((trace, k) => [k, "y", trace.y]).filter(c => c[2])), 300 + 60 * i);
   };
+  const least = model.get("height");
+  const fit = () => side.offsetWidth < card.offsetWidth / 2                // beside the controls: as high as they are
+    ? Math.min(Math.max(least, side.offsetHeight - tries.offsetHeight), least + 110) : least;
   let resize = 0, width = 0;
   const size = new ResizeObserver(() => { cancelAnimationFrame(resize); resize = requestAnimationFrame(() => {
     if (plot.clientWidth && plot.clientWidth !== width) { width = plot.clientWidth; Plotly.Plots.resize(plot); } }); });

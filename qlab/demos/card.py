@@ -30,10 +30,11 @@ def plotly_js() -> bytes:
 class Card(anywidget.AnyWidget):
     """A demo with controls.
 
-    `values` holds the controls' values and can be read, observed, linked and set: `card.set(STEP_SIZE=0.01)`. `P` are the
-    lesson's parameters with these values, `data`, `text` and `command` what they give. Every change, from the browser or
-    from Python, is one computation and one message with what changed in the figure; a computation that fails is shown in
-    the card and leaves everything as it was. Messages arrive on any thread: `_lock` keeps computing and sending together.
+    `values` holds the controls' values and can be read, observed, linked and set: `card.set(STEP_SIZE=0.01)`. `P` are
+    the lesson's parameters with these values, `data`, `text` and `command` what they give. Every change, from the
+    browser or from Python, is one computation and one message with what changed in the figure; a computation that fails
+    is shown in the card and leaves everything as it was. Messages arrive on any thread: `_lock` keeps computing and
+    sending together.
 
     Raises ParameterError (from the schema) if values set from Python are unknown or out of range.
     """
@@ -44,24 +45,27 @@ class Card(anywidget.AnyWidget):
     slug = traitlets.Unicode().tag(sync=True)
     title = traitlets.Unicode().tag(sync=True)
     height = traitlets.Int().tag(sync=True)
-    controls = traitlets.List().tag(sync=True)
+    controls: traitlets.List = traitlets.List().tag(sync=True)
     presets = traitlets.Dict().tag(sync=True)
     start = traitlets.Dict().tag(sync=True)
     training = traitlets.Bool().tag(sync=True)
     values = traitlets.Dict().tag(sync=True)
     text = traitlets.Unicode().tag(sync=True)
-    numbers = traitlets.List().tag(sync=True)
+    numbers: traitlets.List = traitlets.List().tag(sync=True)
     command = traitlets.Unicode().tag(sync=True)
     running = traitlets.Bool().tag(sync=True)
 
     def __init__(self, demo: Demo, P: Any, *, training: bool = False) -> None:
-        self._quiet = True  # the draw message carries values, text, ...: no second message for the traits
         self._lock = threading.RLock()
         self.demo, self.P, self.error = demo, P, ""
         self._views: set[str] = set()
+        self._told: dict[str, Any] = {}  # what the last draw message said of the traits: no second message for them
         self._names = names = (*demo.controls, *demo.more)
-        values = {name: getattr(P, name) for name in names}
+        for label, changes in demo.presets.items():
+            if strange := set(changes) - set(names):
+                raise ValueError(f"preset {label!r} of {demo.slug} sets {', '.join(strange)}, which has no control")
         self._compute(P)
+        values = self._values_of(P)
         super().__init__(
             slug=demo.slug,
             title=demo.title,
@@ -74,13 +78,15 @@ class Card(anywidget.AnyWidget):
             **self._words(),
         )
         self.on_msg(self._receive)
-        self._quiet = False
 
     # state -> data -> figure, words
     def _compute(self, P: Any) -> None:
         self.data = self._data(P)
         self._figure: Figure = self.demo.figure(self.data)
         self.P = P
+
+    def _values_of(self, P: Any) -> dict[str, Any]:
+        return {name: getattr(P, name) for name in self._names}
 
     def _data(self, P: Any) -> Any:
         return self.demo.compute(P)
@@ -89,37 +95,31 @@ class Card(anywidget.AnyWidget):
         keys = [[key.value, key.label, key.color] for key in self.demo.keys(self.data)]
         return {"text": self.demo.alt(self.data), "numbers": keys, "command": self.P.command()}
 
-    def _change(self, P: Any, seq: str | None = None) -> None:
+    def _change(self, P: Any, seq: str | None = None, **more: Any) -> None:
         """Compute, then draw. On an error everything stays as it was."""
         with self._lock:
             before = self.P, self.data, self._figure
             try:
                 self._compute(P)
-                self._draw(before[2], seq)
+                self._draw(before[2], seq, **more)
             except Exception:
                 self.P, self.data, self._figure = before
                 raise
 
-    def _draw(self, old: Figure, seq: str | None = None) -> None:
+    def _draw(self, old: Figure, seq: str | None = None, **more: Any) -> None:
         """Send what changed since `old`: the one message of a change."""
         buffers: list[memoryview] = []
         changes = pack(diff(old, self._figure), buffers)
-        values = {name: getattr(self.P, name) for name in self._names}
-        words = self._words() | {"running": self.running}
+        words = self._words() | {"values": self._values_of(self.P)} | more
         self.error = ""
-        self.send({"t": "draw", "seq": seq, "changes": changes, "values": values, **words}, buffers)
-        self._set_quietly(values=values, **words)
-
-    def _set_quietly(self, **traits: Any) -> None:
-        self._quiet, was = True, self._quiet
-        try:
-            for name, value in traits.items():
-                self.set_trait(name, value)
-        finally:
-            self._quiet = was
+        self.send({"t": "draw", "seq": seq, "changes": changes, **words}, buffers)
+        self._told = words
+        for name, value in words.items():
+            self.set_trait(name, value)
 
     def _should_send_property(self, key: str, value: Any) -> bool:
-        return not self._quiet and super()._should_send_property(key, value)
+        told = key in self._told and self._told[key] == value
+        return not told and super()._should_send_property(key, value)
 
     # Python's side
     def set(self, **changes: Any) -> None:
@@ -128,19 +128,19 @@ class Card(anywidget.AnyWidget):
 
     @traitlets.validate("values")
     def _checked(self, proposal: Any) -> dict[str, Any]:
-        if self._quiet:
-            return proposal.value
-        checked = self.P.replace(**proposal.value)
-        return {name: getattr(checked, name) for name in self._names}
+        now = self._values_of(self.P)
+        if proposal.value == now:
+            return now
+        return self._values_of(self.P.replace(**proposal.value))
 
     @traitlets.observe("values")
     def _moved(self, change: Any) -> None:
-        if self._quiet:
+        if change.new == self._values_of(self.P):
             return
         try:
             self._change(self.P.replace(**change.new))
         except Exception:
-            self._set_quietly(values=change.old)
+            self.values = self._values_of(self.P)
             raise
 
     # the browser's side
@@ -171,8 +171,8 @@ class Card(anywidget.AnyWidget):
             self._views.add(view)
             buffers: list[memoryview] = []
             figure = pack(self._figure, buffers)
-            words = self._words() | {"running": self.running}
-            self.send({"t": "figure", "view": view, "figure": figure, "values": self.values, **words}, buffers)
+            words = self._words() | {"values": self._values_of(self.P), "running": self.running}
+            self.send({"t": "figure", "view": view, "figure": figure, **words}, buffers)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         bundle = super()._repr_mimebundle_(**kwargs)

@@ -15,7 +15,7 @@ FEW = 5  # up to five choices are a row of buttons, more are a select
 
 
 def grid(control: Control, *extra: Any) -> list[float]:
-    """The values a slider stops at: its steps (a log scale: `step` in decades), its ends, default, document and `extra`.
+    """The values a slider stops at: its steps (log scale: `step` in decades), its ends, default, document and `extra`.
 
     Raises ValueError for a slider without a range.
     """

@@ -19,7 +19,7 @@ FONT = "-apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 'Liberation 
 
 @dataclass(frozen=True)
 class Style:
-    """How one method is drawn. `pattern` is the hatching of bars; `outline` surrounds a colour too light for a thin line."""
+    """How one method is drawn. `pattern`: the hatching of bars; `outline` surrounds a colour too light for a line."""
 
     name: str
     short: str
@@ -99,7 +99,7 @@ def percent(share: float, digits: int = 0) -> str:
 
 # axes and layout
 def axis(title: str = "", range: Sequence[float] | None = None, *, lines: bool = False, **more: Any) -> dict[str, Any]:
-    """A quiet axis with a fixed range. `lines` draws the hairlines (the y axis has them); percent: `tickformat=".0%"`."""
+    """A quiet axis with a fixed range. `lines` draws the hairlines (of the y axis); percent: `tickformat=".0%"`."""
     out: dict[str, Any] = {
         "title": {"text": title, "font": {"size": 12, "color": MUTED}, "standoff": 8},
         "tickfont": {"size": 12, "color": MUTED},
@@ -121,7 +121,7 @@ def axis(title: str = "", range: Sequence[float] | None = None, *, lines: bool =
 
 
 def layout(x: dict[str, Any] | None = None, y: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
-    """The layout of a figure from its two axes; `more` overrides and adds (xaxis2, yaxis2, shapes, annotations, bargap)."""
+    """The layout of a figure from its two axes; `more` overrides and adds (xaxis2, yaxis2, shapes, bargap)."""
     return {
         "font": {"family": FONT, "size": 12, "color": INK},
         "paper_bgcolor": CARD,
@@ -188,7 +188,8 @@ def verticals(x: Any, low: float, high: float, **more: Any) -> dict[str, Any]:
     x = np.atleast_1d(np.asarray(x, dtype=float))
     xs = np.column_stack([x, x, np.full_like(x, np.nan)]).ravel()
     ys = np.tile([low, high, np.nan], x.size)
-    return line(xs, ys, **{"color": MUTED, "dash": "dash", "width": 1.2} | more)
+    pen = {"color": MUTED, "dash": more.pop("dash", "dash"), "width": 1.2} | more.pop("line", {})
+    return line(xs, ys) | {"line": pen} | more
 
 
 def label(

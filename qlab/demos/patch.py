@@ -1,7 +1,8 @@
 """What changed between two plain figures, as the smallest list of assignments.
 
-A patch is a list of `[trace, path, value]`: `trace` is a number, or "layout"; `path` is plotly's attribute string, for example
-"y", "marker.color" or "shapes[0].x0"; a value of None removes the attribute. `apply(old, diff(old, new))` equals `new`.
+A patch is a list of `[trace, path, value]`: `trace` is a number, or "layout"; `path` is plotly's attribute string, for
+example "y", "marker.color" or "shapes[0].x0"; a value of None removes the attribute. `apply(old, diff(old, new))`
+equals `new`.
 """
 
 from __future__ import annotations

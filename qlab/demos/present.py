@@ -22,7 +22,7 @@ def find(slug: str) -> Demo:
 
 
 def view() -> str:
-    """ "live" where somebody can move a control, else "static"; the environment variable QLAB_VIEW decides if it is set.
+    """Live where somebody can move a control, else static; the environment variable QLAB_VIEW decides if it is set.
 
     JupyterLab, Notebook 7 and VS Code say with each execution which cell it belongs to; papermill, nbval and nbconvert
     do not, and a script has no kernel.

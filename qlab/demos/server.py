@@ -1,7 +1,8 @@
 """Jupyter server extension: TCP_NODELAY on the kernel websockets.
 
-The messages of one slider move are small and close together. With Nagle's algorithm the second one waits for the browser's
-delayed acknowledgement of the first, about 40 ms on Linux, on every move of a drag; switching it off removes that wait.
+The messages of one slider move are small and close together. With Nagle's algorithm the second one waits for the
+browser's delayed acknowledgement of the first, about 40 ms on Linux, on every move of a drag; switching it off removes
+that wait.
 """
 
 from __future__ import annotations
@@ -23,5 +24,5 @@ def _load_jupyter_server_extension(app: Any) -> None:
         self.set_nodelay(True)
         await opened(self, *args, **kwargs)
 
-    KernelWebsocketHandler.open = open_without_delay
+    setattr(KernelWebsocketHandler, "open", open_without_delay)  # noqa: B010 (mypy refuses the plain assignment)
     app.log.info("qlab: TCP_NODELAY on kernel websockets")

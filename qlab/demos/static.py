@@ -19,8 +19,8 @@ WIDTH = 112  # characters of a caption line
 class Static:
     """A demo at one state, as papermill, nbval, nbconvert and GitHub see it.
 
-    `data`, `figure` (validated by plotly), `alt` (the sentence without markup) and `command` are what the live card shows;
-    `state` are the values of its controls.
+    `data`, `figure` (validated by plotly), `alt` (the sentence without markup) and `command` are what the live card
+    shows; `state` are the values of its controls.
     """
 
     def __init__(self, demo: Demo, P: Any) -> None:

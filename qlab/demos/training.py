@@ -16,14 +16,15 @@ FRAME = 0.1  # seconds between two frames: ten redraws a second
 class TrainingCard(Card):
     """A card with a run: `run()`, `pause()`, `step()` and `reset()`, from its buttons or from Python.
 
-    A run goes on for the demo's `frames` frames, ten a second. One daemon thread advances and draws under the card's lock;
-    an Event ends it within one frame's work, and `pause` returns only when it has ended.
+    A run goes on for the demo's `frames` frames, ten a second. One daemon thread advances and draws under the card's
+    lock; an Event ends it within one frame's work, and `pause` returns only when it has ended.
     """
 
     demo: TrainingDemo
 
     def __init__(self, demo: TrainingDemo, P: Any) -> None:
         self._run: Any = None
+        self._again = True  # the next change begins a new run
         self._left = 0  # frames until the run stops by itself
         self._halt = threading.Event()
         self._thread: threading.Thread | None = None
@@ -31,19 +32,19 @@ class TrainingCard(Card):
 
     def _data(self, P: Any) -> Any:
         changed = {name for name in self._names if getattr(P, name) != getattr(self.P, name)}
-        if self._run is not None and changed and changed <= set(self.demo.live_controls):
+        if not self._again and changed and changed <= set(self.demo.live_controls):
             self.demo.live(P, self._run)
         else:
-            self._run, self._left = self.demo.begin(P), self.demo.frames
+            self._run, self._left, self._again = self.demo.begin(P), self.demo.frames, False
         return self.demo.snapshot(self._run)
 
-    def _frame(self, seq: str | None = None) -> None:
+    def _frame(self, seq: str | None = None, running: bool = True) -> None:
         """One frame of the run and its drawing; the caller holds the lock."""
         self.demo.advance(self._run)
         old, self.data = self._figure, self.demo.snapshot(self._run)
         self._figure = self.demo.figure(self.data)
         self._left -= 1
-        self._draw(old, seq)
+        self._draw(old, seq, running=running)
 
     def run(self, seq: str | None = None) -> None:
         """Start or go on; after the default run, one more of the same length."""
@@ -51,8 +52,7 @@ class TrainingCard(Card):
             if self._thread is not None and self._thread.is_alive() and not self._halt.is_set():
                 return
             self._left = self._left if self._left > 0 else self.demo.frames
-            self._set_quietly(running=True)
-            self._draw(self._figure, seq)
+            self._draw(self._figure, seq, running=True)
             self._halt = threading.Event()
             self._thread = threading.Thread(target=self._go, args=(self._halt,), name=f"qlab {self.slug}", daemon=True)
             self._thread.start()
@@ -71,36 +71,34 @@ class TrainingCard(Card):
             else:
                 return
             with self._lock:
-                self._set_quietly(running=False)
-                self._draw(self._figure)
+                self._draw(self._figure, running=False)
         except Exception as problem:
-            self._set_quietly(running=False)
+            self.running = False
             self._fail(problem)
 
     def _stop(self) -> None:
         self._halt.set()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
-        self._set_quietly(running=False)
 
     def pause(self, seq: str | None = None) -> None:
         """Stop the run where it is; it has stopped when this returns."""
         self._stop()
         with self._lock:
-            self._draw(self._figure, seq)
+            self._draw(self._figure, seq, running=False)
 
     def step(self, seq: str | None = None) -> None:
         """Pause and advance by exactly one frame."""
         self._stop()
         with self._lock:
-            self._frame(seq)
+            self._frame(seq, running=False)
 
     def reset(self, seq: str | None = None) -> None:
         """Back to the first values and the beginning of the run."""
         self._stop()
         with self._lock:
-            self._run = None
-            self._change(self.P.replace(**self.start), seq)
+            self._again = True
+            self._change(self.P.replace(**self.start), seq, running=False)
 
     def _answers(self) -> dict[str, Callable[[dict[str, Any], str | None], Any]]:
         return super()._answers() | {
@@ -115,7 +113,7 @@ class TrainingCard(Card):
         """The cell was run again or its output cleared: nobody watches this run any more."""
         self._views.discard(message["view"])
         if not self._views:
-            self._stop()
+            self.pause()
 
     def close(self) -> None:
         self._stop()

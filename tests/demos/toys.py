@@ -74,9 +74,9 @@ class ToyDemo(Demo):
     def alt(self, data):
         P = data.P
         return (
-            f"At η = {look.fmt(P.STEP_SIZE)} with noise {P.NOISE} BinaryConnect has **{look.percent(data.bc.max())}** on one"
-            f" level, stochastic rounding **{look.percent(data.sr.max())}** ({P.METHODS}, {P.FAMILY}, {P.CLIP}, start "
-            f"{look.fmt(P.START, 3)}, Δ = {look.fmt(P.SPACING, 3)})."
+            f"At η = {look.value(P.STEP_SIZE)} with noise {P.NOISE} BinaryConnect has **{look.percent(data.bc.max())}**"
+            f" on one level, stochastic rounding **{look.percent(data.sr.max())}** ({P.METHODS}, {P.FAMILY}, {P.CLIP}, "
+            f"start {look.value(P.START)}, Δ = {look.value(P.SPACING)})."
         )
 
     def keys(self, data):
