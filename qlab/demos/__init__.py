@@ -11,6 +11,7 @@ from typing import Any
 
 DEMOS: dict[str, str] = {
     "D1": "qlab.demos.d01_projection:Projection",
+    "D1b": "qlab.demos.d01_ptq:PostTraining",
     "D2": "qlab.demos.d02_staircase:Staircase",
     "D3": "qlab.demos.d03_exploration:Exploration",
     "D3b": "qlab.demos.d03_digits:DigitsRace",
