@@ -24,8 +24,10 @@ _HOME = {
     "register": "qlab.methods",
     "step": "qlab.optim",
 }
-_ROOMS = ("data", "demos", "experiments", "lessons", "methods", "metrics", "models", "optim", "problems", "quantizers")
-_ROOMS += ("schema", "theory", "train", "uniforms")
+_ROOMS = (
+    *("data", "demos", "experiments", "lessons", "methods", "metrics", "models", "optim"),
+    *("problems", "quantizers", "schema", "theory", "train", "uniforms"),
+)
 
 __all__ = sorted([*_HOME, *_ROOMS])
 
