@@ -60,7 +60,7 @@ def cached(name: str, key: str, build: Callable[[], Stored], check: Callable[[St
             found = read(path, key)
             check(found)
             return found
-        except FileNotFoundError:
+        except OSError:  # not there, or not to be read: then writing it says why
             return None
         except DataError as error:
             return Damaged(str(error))
@@ -81,9 +81,10 @@ def cached(name: str, key: str, build: Callable[[], Stored], check: Callable[[St
             return found
         if isinstance(found, Damaged):
             log.warning("cache %s is damaged (%s): building it again", path, found)
+        else:
+            log.warning("reading %s once; kept in %s", name, path)
         for left in path.parent.glob(f".{path.name}.*"):  # of a builder that was killed: nobody else holds the lock
             left.unlink(missing_ok=True)
-        log.warning("reading %s once; kept in %s", name, path)
         result = _built(build, check)
         try:
             write(path, key, result)

@@ -39,7 +39,7 @@ def cifar10_jpeg(root: str | Path | None = None) -> Dataset:
 
 def how(slug: str) -> str:
     """The command that downloads `cifar10` or `cifar100`."""
-    return f"""python -c "import qlab.data; qlab.data.load('{slug}', download=True)" """.strip()
+    return f"qlab data {slug} --fetch"
 
 
 def cifar(slug: str, root: str | Path | None = None, *, download: bool = False) -> Dataset:

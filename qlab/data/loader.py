@@ -43,7 +43,7 @@ def normalise(images: Tensor, mean: Tensor, std: Tensor, dtype: torch.dtype) -> 
 
 @dataclass(frozen=True)
 class Plan:
-    """One epoch: the image at each place (..., n), its window, uint8 (..., n, 2), and whether it is mirrored (..., n)."""
+    """One epoch: the image at each place (..., n), its uint8 window (..., n, 2), and whether it is mirrored."""
 
     rows: Tensor
     shift: Tensor | None

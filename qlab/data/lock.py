@@ -49,7 +49,7 @@ def lock(path: Path, what: str) -> Iterator[None]:
     with path.open("ab") as handle:
         try:
             if not _take(handle, wait=False):
-                log.warning("waiting for another process that is building %s", what)
+                log.warning("waiting for another process that holds %s", what)
                 _take(handle, wait=True)
         except OSError as error:
             if error.errno not in _UNSUPPORTED:
