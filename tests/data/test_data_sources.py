@@ -133,9 +133,9 @@ def without(contents, *starts):
         (without(files(), "test/dog"), (), "test and train differ in their classes; only in train: dog"),
         (without(files(), "train/"), (), "there is a test folder but no train folder; seen: test"),
         (
-            {**files(), "train/dog/0001.jpg": b"no image"}, (), "cannot read the image train/dog/0001.jpg (8 bytes): not an image"),
+            {**files(), "train/dog/0001.jpg": b"no image"},
             (),
-            r"",
+            "cannot read the image train/dog/0001.jpg (8 bytes): not an image",
         ),
         ({**files(), "train/dog/0001.jpg": jpeg(1)[:-40]}, (), "image file is truncated"),
         ({**files(), "train/dog/0001.jpg": b""}, (), "cannot read the image train/dog/0001.jpg (0 bytes)"),
