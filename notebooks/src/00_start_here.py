@@ -26,6 +26,14 @@ P = lab.parameters("00", globals())
 lab.doctor(P.DEVICE)
 
 # %% [markdown]
+# Random numbers are a function of the seed, so these are the same on every machine:
+
+# %%
+from qlab.uniforms import uniform
+
+uniform(P.SEED, 0, 0, (3,))
+
+# %% [markdown]
 # ## Predict
 
 # %% tags=["predict"]

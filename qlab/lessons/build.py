@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import nbformat
@@ -20,7 +21,7 @@ QUIET = ["--IPKernelApp.log_level=40"]  # the kernel's remark about its local so
 
 
 def text_of(book: NotebookNode) -> str:
-    """The bytes of a generated notebook: sorted keys, no counts, a final line end."""
+    """The bytes of a generated notebook: sorted keys, a final line end."""
     lines = nbformat.v4.rwbase.split_lines(nbformat.from_dict(json.loads(json.dumps(book))))
     return json.dumps(lines, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
 
@@ -46,7 +47,7 @@ def execute(book: NotebookNode, folder: Path, preset: str, where: str) -> Notebo
 
 
 def kept(cell: NotebookNode, where: str) -> list[NotebookNode]:
-    """The outputs of an executed cell as they are stored: text alone, no records, no counts."""
+    """The outputs of an executed cell as they are stored: text alone, no records."""
     out = []
     for output in cell.get("outputs", []):
         if output.output_type == "stream":
@@ -73,6 +74,9 @@ def generate(lesson: Lesson) -> dict[bool, NotebookNode]:
         for cell, done in zip(book.cells, ran.cells, strict=True):
             if set(cell.metadata.get("tags", [])) & KEPT:
                 cell.outputs = kept(done, f"{where}, cell {cell.id}")
+                cell.execution_count = (
+                    done.execution_count
+                )  # its place in a fresh run; nbval refuses outputs without one
         made[solved] = book
     claims = {cell.id: cell.outputs for cell in made[True].cells if "claims" in cell.metadata.get("tags", [])}
     for cell in made[False].cells:
@@ -111,20 +115,28 @@ def touched(path: Path) -> bool:
 
 
 def build(only: str | None = None, everything: bool = False, say: Callable[[str], None] = lambda line: None) -> None:
-    """Generate the notebooks whose source changed (`everything`: all of them), two lessons at a time."""
+    """Generate the notebooks whose source changed (`everything`: all of them), two lessons at a time.
+
+    BuildError after the last one, naming every lesson that failed; the others are in place.
+    """
     chosen = lessons(only)
     todo = [lesson for lesson in chosen if everything or not current(lesson)]
     for lesson in chosen:
         if lesson not in todo:
             say(f"{lesson.name}: up to date")
-    if len(todo) == 1:
-        results = [generate(todo[0])]
-    else:
-        with ProcessPoolExecutor(WORKERS) as pool:
-            results = list(pool.map(generate, todo))
-    for lesson, made in zip(todo, results, strict=True):
-        for solved in (False, True):
-            say(place(lesson, solved, made[solved]))
+    failed = []
+    with ProcessPoolExecutor(WORKERS, get_context("spawn")) as pool:
+        waiting = {lesson: pool.submit(generate, lesson) for lesson in todo}
+        for lesson, made in waiting.items():
+            try:
+                books = made.result()
+            except BuildError as error:
+                failed.append(str(error))
+                continue
+            for solved in (False, True):
+                say(place(lesson, solved, books[solved]))
+    if failed:
+        raise BuildError("\n".join(failed))
 
 
 def listing(book: NotebookNode) -> list[str]:
