@@ -138,6 +138,12 @@ def _normals(seed: int, iterations: int, runs: int) -> np.ndarray:
     return z.numpy()
 
 
+@lru_cache(maxsize=2)
+def _uniforms(seed: int, iterations: int, runs: int) -> np.ndarray:
+    """u (iterations, runs), row t = uniforms.uniform(seed, t, 0, (runs,))."""
+    return uniforms.uniform(seed, torch.arange(iterations), 0, (runs,), dtype=torch.float64).numpy()
+
+
 @dataclass(frozen=True)
 class Simulation:
     """levels (K,); at (iterations, runs): index of w_Q^t among them, int64; w (runs,): kept after the last step."""
@@ -176,6 +182,7 @@ def simulate(
     x = grid(step_size, noise, spacing, start)
     first, slope = round(float(x[0]) / spacing), wells.gradient(x).numpy()
     z = _normals(seed, iterations, runs)
+    u = _uniforms(seed, iterations, runs) if method == "sr" else np.empty((0, 0))
     w = np.full(runs, float(start))
     code = _round(w, spacing) / spacing
     if method != "bc":
@@ -196,8 +203,7 @@ def simulate(
                 code = w / spacing
             else:
                 low = np.floor(w / spacing)
-                u = uniforms.uniform(seed, t, 0, (runs,), dtype=torch.float64).numpy()
-                code = low + (u < w / spacing - low)
+                code = low + (u[t] < w / spacing - low)
                 w = code * spacing
             t += 1
     return Simulation(x, at.clip(0, len(x) - 1), w)
