@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from qlab.train.result import RESULT, FinishedError
 from qlab.train.trainer import InterruptedRunError, ResumeError, sentence, train
 
 REFUSED, BAD_OPTION, DIVERGED = 1, 2, 3
-"""Exit codes: a folder that is taken or unreadable; options or data that cannot be; NaN. Interrupted: 128 + signal."""
+"""Exit codes: a folder that is taken or unusable; options or data that cannot be; NaN. Interrupted: 128 + signal."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -92,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         config = configuration(sys.argv[1:] if argv is None else argv)
         say(f"writing to {config.out}")
         record = train(config)
-    except (FinishedError, ResumeError, CheckpointError) as error:
+    except (FinishedError, ResumeError, CheckpointError, OSError) as error:
         say(str(error))
         return REFUSED
     except DivergedError as error:
@@ -100,7 +101,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return DIVERGED
     except InterruptedRunError as error:
         say(str(error))
-        return 128 + (error.signal or 2)
+        return 128 + (error.signal or signal.SIGINT)
+    except KeyboardInterrupt:  # before the first step, or a second Ctrl-C
+        say("stopped at once; the same command continues from the last checkpoint, if there is one")
+        return 128 + signal.SIGINT
     except (ConfigError, DataError, ValueError) as error:
         say(str(error).replace("\n", " "))
         return BAD_OPTION

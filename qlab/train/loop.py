@@ -40,7 +40,7 @@ class Run:
     def __init__(self, config: Config, dataset: Dataset | None = None):
         self.config, self.device = config, find_device(config.device)
         dataset = dataset or data.load(config.dataset)
-        self.images = len(dataset.rows("train"))
+        self.available = len(dataset.rows("train"))
         if config.subset:
             dataset = dataset.subset(config.subset)
         self.dataset = dataset.to(self.device)

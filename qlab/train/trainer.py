@@ -100,7 +100,6 @@ def _loop(run: Run, show: progress.Silent, keep: Callable[[], None], asked: Call
             read = run.read()
             numbers = {name: read[name] for name in ("loss", "accuracy", "flips")}
         if run.step % run.eval_every == 0 or last:
-            run.check()
             show.say(sentence(run.evaluate(final=last)))
         if run.step % c.checkpoint_every == 0 or last:
             run.check()
@@ -158,7 +157,7 @@ def _record(run: Run, clock: _Clock) -> dict[str, Any]:
             "checksum": run.dataset.checksum,
             "provenance": dict(run.dataset.provenance),
             "train": trained,
-            "of": run.images,
+            "of": run.available,
         },
         "parameters": sum(p.numel() for p in run.model.parameters()),
         "quantized_parameters": len(run.codes),
@@ -182,8 +181,8 @@ def levels(run: Run) -> str:
 def schedule(run: Run) -> str:
     """What the length of a run was, said honestly: "full", "shortened (...)" and "subset (...)"."""
     trained, words = len(run.dataset.rows("train")), []
-    if trained < run.images:
-        words.append(f"subset ({trained} of {run.images} training images)")
+    if trained < run.available:
+        words.append(f"subset ({trained} of {run.available} training images)")
     epochs = run.total / len(run.loader)
     usual = next((e for name, e in PAPER_EPOCHS.items() if run.config.model.startswith(name)), 1)
     if epochs < usual:

@@ -8,7 +8,7 @@ import torch
 from states import equal, final
 
 from qlab.methods import METHODS
-from qlab.train import Config, DivergedError, InterruptedRunError, ResumeError, Run, checkpoint, train
+from qlab.train import Config, DivergedError, InterruptedRunError, ResumeError, Run, checkpoint, progress, train
 from qlab.train.__main__ import main
 from qlab.train.checkpoint import LAST
 from qlab.train.loop import SUMS
@@ -45,6 +45,15 @@ def test_a_network_with_convolutions_trains_in_bf16_and_channels_last():
     losses = [r["loss"] for r in run.history["steps"]]
     assert losses[-1] < losses[0]
     assert all(p.dtype == torch.float32 for p in run.model.parameters())
+
+
+def test_the_learning_rate_of_each_step_is_the_schedules():
+    run = Run(Config(steps=5, schedule="cosine", lr=0.3))
+    for step in range(5):
+        run.advance()
+        assert {float(g["lr"]) for g in run.optimizer.param_groups} == {run.config.rate(step, 5)}
+        assert run.read()["lr"] == run.config.rate(step, 5)
+    assert run.config.rate(0, 5) == 0.3
 
 
 def test_flips_count_the_changed_codes():
@@ -152,3 +161,19 @@ def test_the_command_says_how_each_run_ended(tmp_path, capsys):
     assert "Nothing was overwritten" in capsys.readouterr().err
     assert main(["--steps", "30", "--lr", "1e30", "--method", "full", "--out", str(tmp_path / "b")]) == 3
     assert "last good checkpoint" in capsys.readouterr().err
+    (tmp_path / "file").touch()
+    assert main(["--steps", "3", "--out", str(tmp_path / "file")]) == 1
+    assert str(tmp_path / "file") in capsys.readouterr().err
+
+
+def test_a_second_ctrl_c_ends_at_once_and_says_how_to_go_on(tmp_path, capsys, monkeypatch):
+    class Twice(Silent):
+        def say(self, line):
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(progress, "show", lambda *_: Twice())
+    argv = ["--steps", "20", "--checkpoint-every", "2", "--eval-every", "4", "--out", str(tmp_path)]
+    assert main(argv) == 128 + signal.SIGINT
+    assert "continues from the last checkpoint" in capsys.readouterr().err
+    assert checkpoint.load(tmp_path)[0]["step"] == 2
