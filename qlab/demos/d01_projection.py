@@ -177,9 +177,11 @@ class Projection(Demo):
         x = look.axis("weight w (root mean square = 1)", (-VIEW, VIEW), domain=[0, 0.4], dtick=2)
         y = look.axis("share, tallest = 1", (0, 1.18), lines=True, tickvals=[0, 0.5, 1])
         tens = {"tickvals": [1e-4, 1e-3, 1e-2, 1e-1, 1], "ticktext": ["10⁻⁴", "10⁻³", "10⁻²", "0.1", "1"]}
-        x2 = look.axis("scale s, in units of the best s*", np.log10(FACTORS[[0, -1]]), domain=[0.51, 1], anchor="y2")
+        x2 = look.axis(
+            "scale s, in units of the best s*", np.log10(FACTORS[[0, -1]]).tolist(), domain=[0.51, 1], anchor="y2"
+        )
         x2 |= {"type": "log", "tickvals": [0.1, 0.2, 0.5, 1, 2, 5]}
-        y2 = look.axis("|Q(w) − w|² / |w|²", np.log10([FLOOR, CEILING]), lines=True, anchor="x2", **tens)
+        y2 = look.axis("|Q(w) − w|² / |w|²", np.log10([FLOOR, CEILING]).tolist(), lines=True, anchor="x2", **tens)
         y2 |= {"type": "log"}
         return {"data": traces, "layout": look.layout(x, y, xaxis2=x2, yaxis2=y2, bargap=0)}
 

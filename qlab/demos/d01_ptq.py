@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -10,9 +11,11 @@ import numpy as np
 from qlab.demos import look
 from qlab.demos.base import Demo, Figure, Key
 from qlab.experiments import ptq
+from qlab.experiments.projection import Group
+from qlab.experiments.scales import Split
 from qlab.schema.lessons import Lesson01
 
-FACTORS = np.geomspace(0.2, 6.0, 91)  # clipping scale / best scale
+FACTORS = np.geomspace(0.2, 6.0, 61)  # clipping scale / best scale
 FLOOR, CEILING = 2e-5, 2.0  # the error axis
 NEAR = 0.01  # accuracy lost at most to be called as good
 ROUNDING, CLIPPING = look.INK, "#B3471B"
@@ -61,8 +64,7 @@ class PostTraining(Demo):
 
     def compute(self, P: Lesson01) -> Rounded:
         networks = ptq.train(P.SEED, P.SEEDS, P.TRAIN_STEPS, P.DEVICE)
-        group = ptq.weight_error(networks, P.BITS, P.LAYERS)
-        curve = group.split(FACTORS)
+        group, curve = _errors(networks, P.LAYERS)[P.BITS]
         scales = group.maximum() if P.SCALE_KIND == "max" else group.best[:, None]
         chosen = group.at(scales)
         step = group.best[:, None] if P.BITS <= 2 else group.lloyd(1)[:, 1:]
@@ -83,6 +85,7 @@ class PostTraining(Demo):
         bits = np.array(ptq.BITS, dtype=float)
         on_right = {"xaxis": "x2", "yaxis": "y2"}
         rounding, clipping = data.error
+        words = "document: one Lloyd step" if data.bits > 2 else "document: exact"
         lines = [
             self._accuracy(bits, data.accuracy[kind], name, symbol, dash)
             for kind, name, symbol, dash in (
@@ -117,30 +120,29 @@ class PostTraining(Demo):
                 "hovertemplate": "%{y:.3g}<extra></extra>",
                 **on_right,
             },
-            look.verticals(np.array([data.factor]), FLOOR, CEILING, color=look.INK, dash="dot") | on_right,
-            look.document_mark(data.document, FLOOR, FLOOR * 3, "document: one Lloyd step" if data.bits > 2 else "document: exact")
-            | on_right
-            | {"textposition": "top right"},
+            look.verticals(np.array([data.factor]), FLOOR, CEILING, dash="dot", line={"color": look.INK}) | on_right,
+            look.label(data.factor, CEILING * 0.7, "this scale ", where="middle left") | on_right,
+            look.document_mark(data.document, FLOOR, FLOOR * 3, words) | on_right | {"textposition": "top right"},
         ]
         x = look.axis("bits per weight b", (0.5, 8.5), domain=[0, 0.43], dtick=1)
         y = look.axis("test accuracy", (0.0, 1.05), lines=True, tickformat=".0%", dtick=0.2)
-        x2 = look.axis("clipping scale, in units of the best s*", np.log10(FACTORS[[0, -1]]), domain=[0.55, 1])
+        x2 = look.axis("clipping scale, in units of the best s*", np.log10(FACTORS[[0, -1]]).tolist(), domain=[0.55, 1])
         x2 |= {"type": "log", "tickvals": [0.2, 0.5, 1, 2, 5], "anchor": "y2"}
-        y2 = look.axis("part of |Q(w) − w|² / |w|²", np.log10([FLOOR, CEILING]), lines=True, anchor="x2")
+        y2 = look.axis("part of |Q(w) − w|² / |w|²", np.log10([FLOOR, CEILING]).tolist(), lines=True, anchor="x2")
         y2 |= {"type": "log", "tickvals": [1e-4, 1e-3, 1e-2, 1e-1, 1], "ticktext": ["10⁻⁴", "10⁻³", "10⁻²", "0.1", "1"]}
         return {"data": traces, "layout": look.layout(x, y, xaxis2=x2, yaxis2=y2)}
 
     def _accuracy(self, bits: np.ndarray, accuracy: np.ndarray, name: str, symbol: str, dash: str) -> dict:
         mean = accuracy.mean(1)
-        bars = {"type": "data", "symmetric": False, "array": accuracy.max(1) - mean, "arrayminus": mean - accuracy.min(1)}
-        pen = {"color": look.MUTED, "width": 1, "thickness": 1}
+        spread = {"array": accuracy.max(1) - mean, "arrayminus": mean - accuracy.min(1)}
+        bars = {"type": "data", "symmetric": False, "color": look.MUTED, "thickness": 1, "width": 3} | spread
         return {
             "type": "scatter",
             "mode": "lines+markers",
             "name": name,
             "x": bits,
             "y": mean,
-            "error_y": bars | {"color": pen["color"], "thickness": 1, "width": 3},
+            "error_y": bars,
             "line": {"color": look.INK, "width": 2, "dash": dash},
             "marker": {"symbol": symbol, "size": 7, "color": look.INK},
             "hovertemplate": "%{x} bits: %{y:.1%}<extra></extra>",
@@ -161,10 +163,18 @@ class PostTraining(Demo):
         rounding, clipping = data.error
         instead = "the best scale" if data.kind == "max" else "nothing clipped"
         return (
-            f"Rounding {what} to **{data.bits}** bit{'s' * (data.bits > 1)} with {which} {loss}: **{look.percent(now, 1)}** "
-            f"of the test digits instead of **{look.percent(full, 1)}** (with {instead} **{look.percent(other, 1)}**); "
+            f"Rounding {what} to **{data.bits}** bit{'s' * (data.bits > 1)} with {which} {loss}: "
+            f"**{look.percent(now, 1)}** of the test digits instead of **{look.percent(full, 1)}** "
+            f"(with {instead} **{look.percent(other, 1)}**); "
             f"the weights lose **{look.fmt(rounding)}** to rounding and **{look.fmt(clipping)}** to clipping."
         )
+
+
+@lru_cache(maxsize=8)
+def _errors(networks: ptq.Networks, layers: str) -> dict[int, tuple[Group, Split]]:
+    """The weights' error and its curve for every bit-width, all at once: a drag over the bits waits for none."""
+    groups = {bits: ptq.weight_error(networks, bits, layers) for bits in ptq.BITS}
+    return {bits: (group, group.split(FACTORS)) for bits, group in groups.items()}
 
 
 def _seen(error: np.ndarray) -> np.ndarray:

@@ -1,8 +1,9 @@
-"""Projecting weights onto s · {codes}: several tensors with a scale each, and how much one Lloyd step gives away (S2)."""
+"""Projecting weights onto s · {codes}: tensors with a scale each, and what one Lloyd step gives away (S2)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ DISTRIBUTIONS = ("gaussian", "laplace")
 
 
 def drawn(distribution: str, n: int, seed: int = 0) -> np.ndarray:
-    """n weights (float64) with mean 0 and variance 1: "gaussian", or "laplace" (heavier tails, inverse distribution)."""
+    """n weights (float64) with mean 0 and variance 1: "gaussian", or "laplace", whose tails are heavier."""
     if distribution not in DISTRIBUTIONS:
         raise ValueError(unknown("distribution", distribution, DISTRIBUTIONS))
     if distribution == "gaussian":
@@ -43,7 +44,9 @@ class Group:
     def of(cls, tensors: Sequence[np.ndarray], grid: Grid) -> Group:
         """The group of these tensors on one grid."""
         parts = [ScaleError(w, grid) for w in tensors]
-        return cls(parts, [ScaleError(w, Grid(grid.bits)).optimum for w in tensors] if grid.family == "lattice" else None)
+        return cls(
+            parts, [ScaleError(w, Grid(grid.bits)).optimum for w in tensors] if grid.family == "lattice" else None
+        )
 
     def split(self, factor: np.ndarray | float) -> Split:
         """Rounding and clipping error where every scale is factor x its best: factor (k,) or a number."""
@@ -68,11 +71,34 @@ class Group:
         return np.array([[part.maximum] for part in self.parts])
 
 
-def excess(bits: int, n: int, *, distribution: str = "gaussian", seeds: Sequence[int] = range(10)) -> np.ndarray:
-    """How much larger the error after one Lloyd step is than after 100, per seed: e(s1)/e(s100) - 1."""
-    out = []
+@dataclass(frozen=True)
+class Steps:
+    """Relative errors per seed (seeds,): after one Lloyd step, after `many`, and at the best scale."""
+
+    one: np.ndarray
+    many: np.ndarray
+    best: np.ndarray
+
+    @property
+    def excess(self) -> np.ndarray:
+        """How much larger the error after one step is than after many: 0.5 is half as much again."""
+        return self.one / self.many - 1
+
+
+def lloyd_steps(
+    bits: int, n: int, *, distribution: str = "gaussian", seeds: Sequence[int] = range(10), many: int = 100
+) -> Steps:
+    """One Lloyd step against `many` and against the exact optimum, on n drawn weights for every seed."""
+    rows = []
     for seed in seeds:
         error = ScaleError(drawn(distribution, n, seed), Grid(bits))
-        path = error.total(error.lloyd(100))
-        out.append(path[1] / path[-1] - 1)
-    return np.array(out)
+        path = error.lloyd(many)
+        rows.append(error.total(np.array([path[1], path[-1], error.optimum])))
+    return Steps(*np.array(rows).T)
+
+
+def fractional_start(bits: int, n: int, seed: int = 0) -> tuple[float, float]:
+    """S2's first scale s0 = 2 max|w| / (2^b - 1) with integer codes and with its codes k / 2^(b-1): both errors."""
+    error = ScaleError(drawn("gaussian", n, seed), Grid(bits))
+    integer, fractional = error.total(error.start * np.array([1.0, 0.5 ** (bits - 1)]))
+    return float(integer), float(fractional)

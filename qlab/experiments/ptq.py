@@ -1,4 +1,4 @@
-"""Why not just round afterwards? A network trained in full precision on digits, rounded to b bits after training (S0 1).
+"""Why not just round afterwards? Networks trained in full precision on digits, rounded to b bits after it (S0 1).
 
 A stack of networks, one per seed, is trained once. Rounding replaces the weight matrices by Q(w), one scale per layer
 and network; biases stay. The error of the weights splits into rounding (inside the outer levels) and clipping.
@@ -75,7 +75,7 @@ class Networks:
 
 @lru_cache(maxsize=4)
 def train(seed: int = 0, runs: int = 10, steps: int = 200, device: str = "cpu") -> Networks:
-    """Networks of the seeds seed ... seed + runs - 1, each after `steps` steps of momentum SGD on the embedded digits."""
+    """Networks of seeds seed ... seed + runs - 1, each after `steps` steps of momentum SGD on the embedded digits."""
     digits = data.load("digits", device=device)
     seeds = torch.arange(seed, seed + runs)
     model = MLP(SIZES, runs=runs, seed=seeds).to(digits.device)
@@ -98,9 +98,7 @@ def rounded(networks: Networks, bits: int, kind: str = "least-squares", layers: 
     if kind not in KINDS:
         raise ValueError(unknown("scale kind", kind, KINDS))
     grid = Grid(bits, scale=kind)
-    deployed = {
-        name: grid.nearest(w, grid.converged_scale(w, keep=1)) for name, w in networks.matrices(layers).items()
-    }
+    deployed = {name: grid.nearest(w, grid.converged_scale(w, keep=1)) for name, w in networks.matrices(layers).items()}
     return networks.score({**networks.parameters, **deployed})
 
 

@@ -3,7 +3,7 @@
 For symmetric codes the nearest level depends on a = |w| alone. With magnitudes m_1 < ... < m_M of the codes and
 midpoints t_j = (m_j + m_{j+1})/2 the weights a >= s t_j have a code above m_j, so with sums over sorted tails
 
-    b(s) = q'w = m_1 sum(a) + sum_j (m_{j+1} - m_j) sum(a: a >= s t_j),     c(s) = |q|², the same with counts and squares,
+    b(s) = q'w = m_1 sum(a) + sum_j (m_{j+1} - m_j) sum(a: a >= s t_j),     c(s) = |q|²  likewise, with m² and counts,
 
     |s q - w|² = |w|² - 2 s b(s) + s² c(s):   O(M log N) for a scale, after one sort of the weights.
 """
@@ -69,7 +69,7 @@ class ScaleError:
         return b / self.grid.den, c / self.grid.den**2
 
     def split(self, s: np.ndarray | float) -> Split:
-        """Rounding and clipping error at each scale: weights with |w| <= s m_M are rounded, those beyond are clipped."""
+        """Rounding and clipping error at each scale: weights up to s m_M are rounded, those beyond are clipped."""
         s = np.atleast_1d(np.asarray(s, dtype=np.float64))
         b, c = self.moments(s)
         top = self.grid.top / self.grid.den
