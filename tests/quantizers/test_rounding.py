@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from quantizer_cases import few, numbers, randn, vectors
 
 from qlab.quantizers import Grid, nearest, q_d, q_s, round_half_away, stochastic_binarize
-from qlab.quantizers.rounding import away, closer
+from qlab.quantizers.rounding import away, closer, nearest_level
 
 
 def every(dtype):
@@ -74,6 +74,16 @@ def test_tie_table():
         for dtype in (torch.float64, torch.float32, torch.bfloat16, torch.float16):
             q = nearest(torch.tensor([w], dtype=dtype), torch.tensor(levels))
             assert q.tolist() == [expected], (levels, w, dtype)
+
+
+def test_nan_becomes_no_level():
+    w = torch.tensor([float("nan"), float("inf"), -float("inf"), 0.4])
+    for levels in ([0.0], [-1.0, 1.0], [-1.0, 0.0, 2.0]):
+        q = nearest_level(w, torch.tensor(levels))
+        assert q[0].isnan()
+        assert q[1:3].tolist() == [levels[-1], levels[0]]
+    assert away(w)[0].isnan()
+    assert away(w, 2)[0].isnan()
 
 
 @few
