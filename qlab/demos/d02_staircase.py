@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -137,7 +137,7 @@ class Staircase(Demo):
             if s_mode
             else "document: 1 on 0 < x ≤ (2<sup>b</sup> − 1) s<sub>x</sub>"
         )
-        left = {"xaxis": "x2", "yaxis": "y2"}
+        left: dict[str, Any] = {"xaxis": "x2", "yaxis": "y2"}
         what = "∂σ/∂s<sub>x</sub> ÷ (2<sup>b</sup> − 1)" if s_mode else "∂σ/∂x"
         traces = [
             look.line(*data.ramp, color=ORANGE, dash="dash", width=2, name="ramp (clipped ReLU)", hoverinfo="skip"),
