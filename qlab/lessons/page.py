@@ -15,6 +15,7 @@ ABROAD = re.compile(
     r"""<(?:script|link|img|iframe)\b[^>]*?(?:src|href)\s*=\s*["']?(?:https?:)?//[^"'\s>]+""", re.IGNORECASE
 )
 _CODE = re.compile(r"(```.*?```|~~~.*?~~~|`[^`\n]+`)", re.DOTALL)
+_FOLD = re.compile(r"<details[^>]*>\s*(?:<summary>.*?</summary>)?|</details>", re.DOTALL)
 _MATH = re.compile(r"\$\$(.+?)\$\$|(?<![\\$])\$(?!\s)([^$\n]+?)(?<!\s)\$(?![\d$])", re.DOTALL)
 
 STYLE = """
@@ -22,7 +23,8 @@ body{font:16px/1.55 system-ui,sans-serif;color:#1B1F24;background:#FFF;max-width
 h1,h2,h3{line-height:1.25} a{color:#0072B2} summary{cursor:pointer}
 pre{background:#FBFCFD;border:1px solid #DFE3E8;border-radius:10px;padding:.7rem 1rem;overflow:auto;font-size:13.5px}
 .jp-OutputArea-output pre,.output pre{border:0;background:none;padding:.2rem 0}
-table{border-collapse:collapse;font-size:13.5px} th,td{border-bottom:1px solid #E7EAEE;padding:.25rem .8rem .25rem 0}
+table{border-collapse:collapse;font-size:13.5px}
+th,td{text-align:left;border-bottom:1px solid #E7EAEE;padding:.25rem .8rem .25rem 0}
 .anchor-link{display:none} .qlab-figure{border:1px solid #DFE3E8;border-radius:10px;overflow:hidden}
 math[display=block]{margin:.8rem 0} img{max-width:100%}
 """
@@ -46,18 +48,31 @@ def mathml(latex: str, display: str) -> str:
     return made
 
 
-def formulas(markdown: str) -> tuple[str, dict[str, str]]:
+def formulas(markdown: str, cell: int = 0) -> tuple[str, dict[str, str]]:
     """Markdown with its formulas replaced by tokens (code is left alone), and the MathML of each token."""
     made: dict[str, str] = {}
 
     def token(match: re.Match[str]) -> str:
         block = match.group(1) is not None
-        name = f"QLABMATH{len(made)}END"
+        name = f"QLABMATH{cell}X{len(made)}END"
         made[name] = mathml(match.group(1) if block else match.group(2), "block" if block else "inline")
         return name
 
     parts = _CODE.split(markdown)
     return "".join(part if i % 2 else _MATH.sub(token, part) for i, part in enumerate(parts)), made
+
+
+def folds(markdown: str, cell: int = 0) -> tuple[str, dict[str, str]]:
+    """Markdown with the tags of its `<details>` as paragraphs of their own: nbconvert would close each at once."""
+    made: dict[str, str] = {}
+
+    def token(match: re.Match[str]) -> str:
+        name = f"QLABFOLD{cell}X{len(made)}END"
+        made[name] = match.group()
+        return f"\n\n{name}\n\n"
+
+    parts = _CODE.split(markdown)
+    return "".join(part if i % 2 else _FOLD.sub(token, part) for i, part in enumerate(parts)), made
 
 
 def _figure(figure: dict, words: str, number: int) -> str:
@@ -82,10 +97,9 @@ def page(book: NotebookNode, title: str, folder: Path) -> str:
     figures = 0
     for c, cell in enumerate(book.cells):
         if cell.cell_type == "markdown":
-            text, made = formulas(cell.source)
-            for name, formula in made.items():
-                unique = f"{name}C{c}"
-                text, tokens[unique] = text.replace(name, unique), formula
+            text, formula = formulas(cell.source, c)
+            text, fold = folds(text, c)
+            tokens |= fold | formula  # a summary may hold formulas: they are put back after it
             cell.source = re.sub(r"(\d\d_\w+)\.ipynb", r"\1.html", text)
         for output in cell.get("outputs", []):
             if PLOTLY in output.get("data", {}):
@@ -96,8 +110,8 @@ def page(book: NotebookNode, title: str, folder: Path) -> str:
         template_name="basic", embed_images=True, exclude_input_prompt=True, exclude_output_prompt=True
     )
     body, _ = exporter.from_notebook_node(book, resources={"metadata": {"path": str(folder)}})
-    for name in sorted(tokens, key=len, reverse=True):
-        body = body.replace(name, tokens[name])
+    for name, kept in tokens.items():
+        body = body.replace(f"<p>{name}</p>", kept).replace(name, kept)
     script = ""
     if figures:
         from plotly.offline import get_plotlyjs

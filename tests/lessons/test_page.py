@@ -38,6 +38,18 @@ def test_markdown_does_not_reach_into_a_formula(tmp_path):
     assert html.count("<math") == 2
 
 
+def test_what_is_folded_stays_inside(tmp_path):
+    text = "before\n\n<details><summary>Why $q$</summary>\n\n*inside* $w$\n\n- item\n\n</details>\n\nafter `<details>`"
+    html = page(book(markdown(text), markdown(text)), "t", tmp_path)
+    folded = html.split("<details>")[1].split("</details>")[0]
+    assert "<em>inside</em>" in folded
+    assert "<li>item</li>" in folded
+    assert folded.count("<math") == 2
+    assert html.count("</details>") == html.count("<details>") == 2
+    assert "&lt;details&gt;" in html
+    assert "QLAB" not in html
+
+
 def test_many_formulas_keep_their_places(tmp_path):
     text = " ".join(f"n{i} is $x_{{{i}}}$." for i in range(25))
     html = page(book(markdown(text), markdown("$z_{99}$")), "t", tmp_path)
