@@ -27,7 +27,8 @@ class Demo(ABC):
 
     A subclass sets the class attributes and writes `compute`, `figure`, `alt` and `keys`; nothing in it knows how it is
     presented. The number and type of traces never change with the state, axis ranges stand still, and what moves is a
-    trace (new `x`, `y` or `text` are drawn at once; anything else costs a full redraw).
+    trace (new `x`, `y` or `text` are drawn at once; anything else costs a full redraw). Data are finite; `gaps` names
+    the arrays in which a NaN stands for a value that does not exist (no loss before the first step).
     """
 
     slug: ClassVar[str]
@@ -36,6 +37,7 @@ class Demo(ABC):
     controls: ClassVar[tuple[str, ...]]
     more: ClassVar[tuple[str, ...]] = ()
     presets: ClassVar[dict[str, dict[str, Any]]] = {}
+    gaps: ClassVar[tuple[str, ...]] = ()
     height: ClassVar[int] = 380
 
     @abstractmethod

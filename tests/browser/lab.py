@@ -36,7 +36,7 @@ def missing() -> str:
 class Lab:
     """A JupyterLab server on a folder, with its own configuration, runtime and token."""
 
-    def __init__(self, folder: Path, home: Path, extensions: bool = True) -> None:
+    def __init__(self, folder: Path, home: Path, extensions: bool = True, theme: str = "Light") -> None:
         self.folder, self.log = folder, home / "jupyter.log"
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -54,9 +54,15 @@ class Lab:
             "--ServerApp.port_retries=0",
         ]
         command += [f"--ServerApp.root_dir={folder}", "--LabApp.extension_manager=readonly"]
-        quiet = home / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
-        quiet.parent.mkdir(parents=True, exist_ok=True)
-        quiet.write_text(json.dumps({"fetchNews": "false", "checkForUpdates": False}))
+        choices = {
+            "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+            "apputils-extension/themes": {"theme": f"JupyterLab {theme}"},
+            "notebook-extension/tracker": {"windowingMode": "none"},
+        }
+        for name, choice in choices.items():
+            file = home / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps(choice))
         if not extensions:
             command.append("--ServerApp.jpserver_extensions={'qlab.demos.server': False}")
         with self.log.open("wb") as log:

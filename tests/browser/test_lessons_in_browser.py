@@ -1,0 +1,78 @@
+"""Every card of every lesson, as a learner uses it, in a real JupyterLab."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cards import cards
+from lab import open_notebook, run_all
+
+from qlab.demos import find
+from qlab.demos.static import Static
+
+NOTEBOOKS = sorted(p.name for p in (Path(__file__).parents[2] / "notebooks").glob("[0-9]*.ipynb"))
+
+pytestmark = pytest.mark.browser
+
+
+def parameters(kind, command: str):
+    """The parameters a papermill command names, checked as in the lesson's set-up cell."""
+    words = shlex.split(command)
+    assert words[:1] == ["papermill"]
+    assert words[1] == f"notebooks/{kind.notebook}.ipynb"
+    given = {}
+    for flag, name, value in zip(words[3::3], words[4::3], words[5::3], strict=True):
+        assert flag in ("-p", "-r")
+        annotation = kind.model_fields[name].annotation
+        given[name] = value == "True" if annotation is bool else annotation(value)
+    return kind.check(given)
+
+
+def assert_shows(card, static: Static) -> None:
+    """The figure and the sentence in the browser are those of the static run."""
+    seen = card.seen()
+    assert seen["text"] == static.alt
+    traces = json.loads(seen["figure"])[: len(static.figure.data)]
+    for (_, x, y, *_), trace in zip(traces, static.demo.figure(static.data)["data"], strict=True):
+        for shown, wanted in ((x, trace.get("x")), (y, trace.get("y"))):
+            if wanted is not None and np.asarray(wanted).dtype.kind in "fiu":
+                a, b = np.array(shown, dtype=np.float32), np.float32(wanted)
+                assert np.array_equal(a, b, equal_nan=True), f"{card.slug}: {a} is not {b}"
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
+def test_every_control_of_every_card(page, lab, notebook):
+    open_notebook(page, lab, notebook)
+    run_all(page)
+    for card in cards(page):
+        demo, start = find(card.slug), card.seen()
+        assert set(card.names()) == {*demo.controls, *demo.more}
+        for name in card.names():
+            card.move(name)
+            card.changed(start, f"moving {name}")
+            card.press("reset")
+            card.same(start, f"Reset after {name}")
+        if card.trains():
+            card.press("step")
+            card.changed(start, "Step")
+            before = card.seen()
+            card.press("run")
+            card.changed(before, "Run")
+            card.press("run")
+            card.press("reset")
+            card.same(start, "Reset after a run")
+        for name in card.names()[:2]:
+            before = card.seen()
+            card.move(name)
+            card.changed(before, f"moving {name}")
+        if card.trains():
+            card.finish_run()
+        assert_shows(card, Static(demo, parameters(demo.parameters, card.command())))
+        card.press("reset")
+        card.same(start, "Reset at the end")
+        assert card.error() == ""
+    assert page.watch.problems == []
