@@ -36,15 +36,18 @@ def _mix(x: Tensor) -> Tensor:
     return x.bitwise_xor_((x >> 16).bitwise_and_(0xFFFF))
 
 
-def _word(value: Integer, device: torch.device | None) -> Tensor:
-    return torch.as_tensor(value, dtype=torch.int64, device=device)
+def _word(value: Integer, device: torch.device | str | None) -> Tensor:
+    if isinstance(value, Tensor):
+        return value.to(device=device, dtype=torch.int64)
+    return torch.full((), value, dtype=torch.int64, device=device)  # filled there: no copy that the device waits for
 
 
 def keys(seed: Integer, step: Integer, number: Integer, *, stream: str = "weights", device=None) -> Tensor:
     """The 64-bit keys of (seed, step, number), which broadcast against each other: int32, shape (..., 2)."""
     seed, step, number = (_word(v, device).unsqueeze(-1) for v in (seed, step, number))
     salt = 0x632BE5AB * (1 + STREAMS.index(stream))
-    k = torch.tensor([_signed(salt), _signed(0x9E3779B9 ^ (salt * 0x85157AF5))], dtype=torch.int32, device=seed.device)
+    first, second = _signed(salt), _signed(0x9E3779B9 ^ (salt * 0x85157AF5))
+    k = torch.arange(2, dtype=torch.int32, device=seed.device) * _signed(second - first) + first
     for word in (seed, seed >> 32, step, number):
         k = _mix(k ^ word.to(torch.int32))
     return k
