@@ -127,6 +127,8 @@ def _about(entry: dict[str, Any]) -> str:
     size = f"{entry['n']} examples" if entry["n"] else "size unknown yet"
     shape = " x ".join(map(str, entry["shape"])) if entry["shape"] else "?"
     state = "ready" if entry["present"] else f"not here: {entry['get']}"
+    if "download" in entry["get"]:
+        state = f"not here: qlab data {entry['name']} --fetch"
     cached = f"\n  cache: {', '.join(entry['cache'])}" if entry["cache"] else ""
     first = f"{entry['name']}: {entry['title']}, {size} of {shape}, {entry['classes'] or '?'} classes"
     return f"{first}\n  from: {entry['where']}\n  {state}{cached}"

@@ -12,9 +12,11 @@ import re
 from typing import Any
 
 from qlab.lessons.emit import emit, shell, table
+from qlab.messages import unknown
 from qlab.schema import LESSONS, ParameterError, Parameters
 from qlab.schema.fields import number
 
+PRESETS = ("full", "quick")
 INJECTED = "# Parameters"  # papermill's first line
 current: dict[str, Parameters] = {}  # the parameters of the lesson that runs in this process, key "P"
 
@@ -83,7 +85,10 @@ def parameters(lesson: str, namespace: dict[str, Any]) -> Parameters:
     else:
         given = assigned(lesson, history, namespace)
     P = schema.check(given or {})
-    if os.environ.get("QLAB_PRESET") == "quick":
+    preset = os.environ.get("QLAB_PRESET", "full")
+    if preset not in PRESETS:
+        raise ParameterError(unknown("preset in QLAB_PRESET", preset, PRESETS))
+    if preset == "quick":
         P = P.replace(**{n: v for n, v in schema.quick().items() if n not in P.changed()})
     current["P"] = P
     if given is None:

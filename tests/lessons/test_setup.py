@@ -127,6 +127,12 @@ def test_the_quick_preset_changes_what_is_at_its_default_only(monkeypatch):
     assert parameters("99", notebook(Toy.cell(), "# Parameters\nSTEPS = 99\n")).STEPS == 99
 
 
+def test_an_unknown_preset_is_refused(monkeypatch):
+    monkeypatch.setenv("QLAB_PRESET", "quik")
+    with pytest.raises(ParameterError, match="did you mean 'quick'"):
+        parameters("99", notebook(Toy.cell()))
+
+
 def test_an_unknown_lesson_lists_those_there_are():
     with pytest.raises(ParameterError, match="00"):
         parameters("77", {})
