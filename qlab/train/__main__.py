@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from qlab.data import DataError
+from qlab.messages import closest
 from qlab.train.checkpoint import CheckpointError
 from qlab.train.config import Config, ConfigError, kinds
 from qlab.train.loop import DivergedError
@@ -60,12 +61,12 @@ def _reader(kind: type) -> Any:
 
 def configuration(argv: Sequence[str]) -> Config:
     """The config that a command line asks for. Raises ConfigError."""
-    parsed, unknown_options = parser().parse_known_args(argv)
+    options = parser()
+    parsed, unknown_options = options.parse_known_args(argv)
     if unknown_options:
-        from qlab.messages import unknown
-
-        flags = [f for action in parser()._actions for f in action.option_strings if f.startswith("--")]
-        raise ConfigError(unknown("option", unknown_options[0].split("=")[0], flags))
+        flag = unknown_options[0].split("=")[0]
+        near = closest(flag, [f for action in options._actions for f in action.option_strings])
+        raise ConfigError(f"unknown option {flag!r}; --help lists all" + (f"; did you mean {near!r}?" if near else ""))
     given = {name: value for name, value in vars(parsed).items() if value is not None}
     if "hyper" in given:
         given["hyper"] = _pairs(given["hyper"])

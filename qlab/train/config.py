@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_args, get_type_hints
 
+from qlab.data import names
 from qlab.messages import unknown
 from qlab.methods import METHODS
 from qlab.models import MODELS
@@ -37,7 +38,7 @@ def option(default: Any, help: str, *, choices=None, low: float | None = None, a
 class Config:
     """One training run. `Config(method="sr", bits=2, steps=300)`; a bad value raises `ConfigError`."""
 
-    dataset: str = option("digits", "data set: digits, moons, cifar10, cifar10-jpeg or a folder of images")
+    dataset: str = option("digits", f"data set: {', '.join(names())}, or a folder of images")
     subset: int | None = option(None, "train on this many images only", low=1)
     model: str = option("mlp", "network", choices=MODELS)
     width: int | None = option(None, "hidden units (mlp), channels of the first stage (resnet)", low=1)
@@ -119,8 +120,8 @@ class Config:
     def differences(self, other: Mapping[str, Any]) -> list[str]:
         """`lr: 0.1 there, 0.05 now` for every option that differs from a recorded run, but for `out`."""
         here = self.record()
-        names = [n for n in {**here, **other} if n != "out"]
-        return [f"{n}: {other.get(n)!r} there, {here.get(n)!r} now" for n in names if here.get(n) != other.get(n)]
+        compared = [n for n in {**here, **other} if n != "out"]
+        return [f"{n}: {other.get(n)!r} there, {here.get(n)!r} now" for n in compared if here.get(n) != other.get(n)]
 
     def name(self) -> str:
         """A folder name that is readable and differs whenever an option differs: `digits-mlp-bc-w1-seed0-3f2a91`."""
