@@ -45,7 +45,11 @@ P = lab.parameters("01", globals())
 lab.predict(
     "01.a",
     "S2 finds the scale with one Lloyd step. A Gaussian tensor grows from 200 to 200 000 weights, at 3 bits. What happens to that scale's error?",
-    ["nothing: one step is always enough", "it is near the best for the small tensor, far from it for the large one", "it gets better: more weights, better scale"],
+    [
+        "nothing: one step is always enough",
+        "it is near the best for the small tensor, far from it for the large one",
+        "it gets better: more weights, better scale",
+    ],
     answer=1,
 )
 lab.predict(
@@ -61,17 +65,14 @@ lab.show("D1", P)
 # %% [markdown]
 # <details><summary>What you should have seen</summary>
 #
-# Drag *your scale*: left of $s^*$ clipping dominates, right of it rounding. In logarithmic axes the right branch is a line: rounding error grows like $s^2$.
+# *Your scale*: left of $s^*$ clipping dominates, right of it rounding, which grows like $s^2$.
 #
-# Drag $N$: the curve stands still, Lloyd's start $s^0$ moves away. It is made of $\max|w|$, and a larger sample has a larger maximum. One step from there does not come back.
+# $N$: the curve stands still, Lloyd's start $s^0$ moves away. It is made of $\max|w|$, and a larger sample has a larger maximum. One step does not come back.
 #
-# Try the preset "eight bits: even 100 steps are not": with many levels a step hardly changes the codes, so Lloyd creeps.
-#
-# The lattice $\Delta\mathbb{Z}$ has no outer level, hence no clipping and no best scale; it pays in levels.
+# With many levels a step hardly changes the codes: Lloyd creeps. The lattice $\Delta\mathbb{Z}$ clips nothing and pays in levels.
 #
 # </details>
-
-# %% [markdown]
+#
 # ## The formulas
 #
 # S2 projects onto $\mathcal{Q} = \mathbb{R}_+ \times \{\text{codes}\}^N$:
@@ -93,7 +94,7 @@ lab.show("D1", P)
 #
 # - **Codes (S2).** One slide lists $j/8$, $j = 0 \dots 8$ for 4 bits: 17 signed levels. The later slide is right: $k/2^{b-1}$, $k \le 2^{b-1} - 1$, that is 15.
 # - **$s^0$ (S2)** fits *integer* codes. With codes $k/2^{b-1}$ it must be multiplied by $2^{b-1}$, else nearly every weight is clipped.
-# - **One step (S2)** may mean $s^0 q$ or $s^1 q(s^1)$; we return the second, which is never worse.
+# - **One step (S2)** is here $s^1 q(s^1)$, never worse than $s^0 q$.
 # - **$r(z)$ (S3)** is printed with $1/2^{k-1}$; it must be $1/(2^k - 1)$.
 # - **$Q_d$ (S1):** the brackets are a *floor*, so ties go away from zero; `torch.round` takes them to even.
 # - **$Q_s$ (S1):** $p \le$ must be $<$ for $u \in [0, 1)$, else $u = 0$ moves weights that are on a level.
@@ -120,11 +121,9 @@ def ternary(w):
 
 def one_lloyd_step(w, bits):
     s, top = 2 * np.abs(w).max() / (2**bits - 1), 2 ** (bits - 1) - 1
-    def nearest(s):
-        return np.sign(w) * np.minimum(np.floor(np.abs(w) / s + 0.5), top)
-    q = nearest(s)
-    s = (q @ w) / (q @ q)
-    return s * nearest(s)
+    q = np.sign(w) * np.minimum(np.floor(np.abs(w) / s + 0.5), top)
+    s = q @ w / (q @ q)
+    return s * np.sign(w) * np.minimum(np.floor(np.abs(w) / s + 0.5), top)
 
 
 # %% tags=["check"]
@@ -132,7 +131,9 @@ from qlab.quantizers import project
 
 lab.same(binary, lambda w: project(w, 1).values, w="normal", numpy=True)
 lab.same(ternary, lambda w: project(w, 2).values, w="normal", numpy=True)
-lab.same(one_lloyd_step, lambda w, bits: project(w, bits).values, w="normal", bits=lambda case: 3 + case % 6, numpy=True)
+lab.same(
+    one_lloyd_step, lambda w, bits: project(w, bits).values, w="normal", bits=lambda case: 3 + case % 6, numpy=True
+)
 
 # %% [markdown] tags=["exercise"]
 # ## Exercise 01.1: read a formula with suspicion
@@ -152,6 +153,7 @@ lab.check("01.1", printed_r)
 #
 # The scale $s$ of a ternary grid is known. Write the code of a weight $w$: $-1$, $0$ or $+1$; a tie goes away from zero.
 
+
 # %% tags=["exercise"]
 def ternary_code(w, s):
     ### BEGIN SOLUTION
@@ -166,6 +168,7 @@ lab.check("01.2", ternary_code)
 # ## Exercise 01.3: clipping error
 #
 # The outer level of a grid is $s \cdot$ `top`. Write the part of $\lVert Q(w) - w \rVert^2$ that belongs to weights *beyond* it; `w` is an array.
+
 
 # %% tags=["exercise"]
 def clipping_error(w, s, top):
@@ -202,24 +205,17 @@ lab.show("D1b", P)
 # %% [markdown]
 # <details><summary>What you should have seen</summary>
 #
-# At 8 bits nothing is lost, whatever the scale. At 3 bits a few points are, at 2 and 1 bit most of what was learned: nothing in training knew of the grid.
+# At 8 bits nothing is lost, whatever the scale. At 3 bits a few points are, at 2 and 1 bit much of what was learned: nothing in training knew of the grid.
 #
 # At 2 bits the scale decides. Clipping nothing leaves three levels, two of them where almost no weight is: nearly all weights become 0. *Some* clipping is good.
-#
-# Rounding one layer costs less than all; errors of several layers add up and more.
 #
 # The rest of the course trains *with* the grid.
 #
 # </details>
-
-# %%
-lab.outcome("01.a")
-lab.outcome("01.b")
-
-# %% [markdown]
+#
 # ## The claims as experiments
 #
-# Each claim is tried on `SEEDS` seeds: drawn tensors for Lloyd's step, one trained network each for rounding afterwards. It *holds* only if the whole 95 % interval of the mean is on its side. A claim about *all* pairs is refuted by one pair.
+# Each claim is tried on `SEEDS` seeds: drawn tensors for Lloyd's step, one trained network each for rounding. It *holds* only if the whole 95 % interval of the mean is on its side. A claim about *all* pairs is refuted by one.
 
 # %% tags=["experiment"]
 from qlab.experiments import projection, ptq
@@ -231,22 +227,23 @@ small, large = (projection.lloyd_steps(P.BITS, n, distribution=weights, seeds=se
 networks = ptq.train(P.SEED, P.SEEDS, P.TRAIN_STEPS, P.DEVICE)
 full = networks.full
 after = {bits: ptq.rounded(networks, bits) for bits in ptq.BITS}
-unclipped = ptq.rounded(networks, 2, "max")
+gained = after[2].accuracy - ptq.rounded(networks, 2, "max").accuracy
 lost = {bits: full.accuracy - score.accuracy for bits, score in after.items()}
 ordered = ptq.same_order(full.loss, after[P.BITS].loss)
+lab.outcome("01.a")
+lab.outcome("01.b")
 
 # %% tags=["claims"]
 C, NO = lab.Claim, "does not hold"
+near, cheap = "one Lloyd step is within half of the converged error", "rounding afterwards costs under a point"
 claims = [
-    C("01.C1", "one Lloyd step is within half of the converged error, 200 weights", "S2 Projection").judge(0.5 - small.excess),
-    C("01.C2", "one Lloyd step is within half of the converged error, 200 000 weights", "S2 Projection", NO).judge(0.5 - large.excess),
-    C("01.C3", "rounding afterwards to 8 bits costs less than one point", "S0 1").judge(0.01 - lost[8]),
-    C("01.C4", "rounding afterwards to 2 bits costs less than one point", "against S0 1", NO).judge(0.01 - lost[2]),
-    C("01.C5", "rounding afterwards to 1 bit costs less than one point", "against S0 1", NO).judge(0.01 - lost[1]),
-    C("01.C6", "at 2 bits the scale that clips beats the one that clips nothing", "S2 Projection").judge(
-        after[2].accuracy - unclipped.accuracy
-    ),
-    C("01.C7", "of two networks the one with the lower float loss has the lower loss after rounding", "a misconception", NO).exact(
+    C("01.C1", f"{near}, 200 weights", "S2 Projection").judge(0.5 - small.excess),
+    C("01.C2", f"{near}, 200 000 weights", "S2 Projection", NO).judge(0.5 - large.excess),
+    C("01.C3", f"{cheap} at 8 bits", "S0 1").judge(0.01 - lost[8]),
+    C("01.C4", f"{cheap} at 2 bits", "against S0 1", NO).judge(0.01 - lost[2]),
+    C("01.C5", f"{cheap} at 1 bit", "against S0 1", NO).judge(0.01 - lost[1]),
+    C("01.C6", "at 2 bits the scale that clips beats the one that clips nothing", "S2 Projection").judge(gained),
+    C("01.C7", "a lower float loss means a lower loss after rounding", "a misconception", NO).exact(
         ordered - 1, margin=-1e-9
     ),
 ]
@@ -254,22 +251,25 @@ lab.verdicts(claims)
 
 # %% tags=["compare"]
 lab.details(claims)
-integer, fractional = projection.fractional_start(4, 20_000, P.SEED)
-points = {bits: 100 * score.accuracy for bits, score in after.items()}
-Row = lab.Row
-lab.compare(
-    "01",
-    [
-        Row("one-step", "200 000 weights: error after one Lloyd step", "practically enough", large.one.mean(), large.one.std()),
-        Row("many-steps", "after 100 steps", "not printed", large.many.mean(), large.many.std()),
-        Row("best", "with the exact scale", "too expensive", large.best.mean(), large.best.std()),
-        Row("integer", "4 bits, start s⁰ with integer codes", "not printed", integer),
-        Row("fractional", "4 bits, start s⁰ with codes k/8, as printed", "not printed", fractional),
-        Row("full", "test accuracy, full precision", "not printed", 100 * full.accuracy.mean(), 100 * full.accuracy.std(), " %"),
-        *(Row(f"ptq-{b}", f"rounded to {b} bits", "significant drop", points[b].mean(), points[b].std(), " %") for b in (8, 4, 3, 2, 1)),
-        Row("order", "pairs of networks in the same order after rounding", "not printed", 100 * ordered, unit=" %"),
-    ],
-)
+starts = projection.fractional_start(4, 20_000, P.SEED)
+
+
+def row(id, what, document, values, unit=""):
+    return lab.Row(id, what, document, np.mean(values), np.std(values), unit)
+
+
+rows = [
+    row("one-step", "200 000 weights: error after one Lloyd step", "practically enough", large.one),
+    row("many-steps", "after 100 steps", "not printed", large.many),
+    row("best", "with the exact scale", "too expensive", large.best),
+    row("integer", "4 bits, start s⁰ with integer codes", "not printed", starts[0]),
+    row("fractional", "4 bits, start s⁰ with codes k/8, as printed", "not printed", starts[1]),
+    row("full", "test accuracy, full precision", "not printed", 100 * full.accuracy, " %"),
+]
+for b in (8, 4, 3, 2, 1):
+    rows.append(row(f"ptq-{b}", f"rounded to {b} bits", "significant drop", 100 * after[b].accuracy, " %"))
+rows.append(row("order", "pairs of networks in the same order after rounding", "not printed", 100 * ordered, " %"))
+lab.compare("01", rows)
 
 # %% tags=["reproduce"]
 lab.reproduce(P)

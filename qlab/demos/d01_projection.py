@@ -40,7 +40,7 @@ class Prepared:
     curve: np.ndarray
     path: np.ndarray
     path_error: np.ndarray
-    best_error: float
+    best_error: float | None
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,7 @@ class Projected:
     curve: np.ndarray
     path: np.ndarray
     path_error: np.ndarray
-    converged: float
-    best_error: float
+    best_error: float | None
     rounding: float
     clipping: float
     used: int
@@ -120,7 +119,6 @@ class Projection(Demo):
             curve=made.curve,
             path=made.path[: P.LLOYD_STEPS + 1],
             path_error=made.path_error[: P.LLOYD_STEPS + 1],
-            converged=float(made.path_error[-1]) if made.path_error.size else math.nan,
             best_error=made.best_error,
             rounding=float(hand.rounding[0]),
             clipping=float(hand.clipping[0]),
@@ -131,9 +129,7 @@ class Projection(Demo):
     def figure(self, data: Projected) -> Figure:
         path = np.full((2, MOST_STEPS + 1), np.nan)
         path[:, : data.path.size] = data.path, data.path_error
-        few = np.isfinite(data.levels).sum() <= STEMS
-        tops = data.occupied if few else np.full(MOST, np.nan)
-        stems = np.column_stack([np.zeros(MOST), tops, np.full(MOST, np.nan)]).ravel()
+        dots, stems = self._stems(data)
         on_right = {"xaxis": "x2", "yaxis": "y2"}
         mark, words = self._document(data)
         traces = [
@@ -146,13 +142,13 @@ class Projection(Demo):
                 "marker": {"color": "#C9CFD6", "line": {"width": 0}},
                 "hoverinfo": "skip",
             },
-            look.line(np.repeat(data.levels, 3), stems, color=look.INK, width=1.4),
+            look.line(*stems, color=look.INK, width=1.4),
             {
                 "type": "scatter",
                 "mode": "markers",
                 "name": "levels at your scale",
-                "x": data.levels,
-                "y": data.occupied,
+                "x": dots[0],
+                "y": dots[1],
                 "marker": {"color": look.INK, "size": 5},
                 "hovertemplate": "level %{x:.3g}<extra></extra>",
             },
@@ -185,6 +181,15 @@ class Projection(Demo):
         y2 |= {"type": "log"}
         return {"data": traces, "layout": look.layout(x, y, xaxis2=x2, yaxis2=y2, bargap=0)}
 
+    def _stems(self, data: Projected) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
+        """The levels as dots and as stems, padded to one length; too many for stems, or even for dots, are left out."""
+        count = data.levels.size
+        dots = np.full((2, MOST), np.nan)
+        if count <= MOST:
+            dots[:, :count] = data.levels, data.occupied
+        tops = dots[1] if count <= STEMS else np.full(MOST, np.nan)
+        return dots, (np.repeat(dots[0], 3), np.column_stack([0 * tops, tops, np.full(MOST, np.nan)]).ravel())
+
     def _document(self, data: Projected) -> tuple[float, str]:
         """Where S2 puts the scale: one Lloyd step, or the exact solution where it has one. It has none for Δℤ."""
         if data.lattice:
@@ -196,7 +201,7 @@ class Projection(Demo):
 
     def keys(self, data: Projected) -> list[Key]:
         hand = Key(look.fmt(data.error), "error at your scale", look.INK)
-        if data.lattice:
+        if data.best_error is None:
             return [hand, Key(str(data.used), "levels used", look.INK)]
         after = {0: "at Lloyd's start", 1: "after one Lloyd step"}.get(data.steps, f"after {data.steps} Lloyd steps")
         return [
@@ -210,7 +215,7 @@ class Projection(Demo):
         own = " with a scale per channel" if data.per_channel else ""
         where = f"**{what}** {NAMES[data.distribution]} weights on {_describe(data.grid)}{own}"
         yours = f"your scale **{look.value(data.factor)}** s*"
-        if data.lattice:
+        if data.best_error is None:
             bits = math.ceil(math.log2(data.used))
             return (
                 f"{where}: no weight is clipped, so no spacing is best; {yours}, "
@@ -275,12 +280,12 @@ def _prepared(distribution: str, n: int, seed: int, grid: Grid, per_channel: boo
         curve=np.maximum(group.split(FACTORS).total, FLOOR / 10),
         path=np.empty(0) if scales is None else group.factor(scales),
         path_error=np.empty(0) if scales is None else group.at(scales).total,
-        best_error=math.nan if endless else float(group.split(1.0).total[0]),
+        best_error=None if endless else float(group.split(1.0).total[0]),
     )
 
 
 def _levels(grid: Grid, scale: float, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
-    """Levels (MOST,) and how many weights each one gets, relative to the fullest; NaN beyond; how many are used."""
+    """The levels in view, how many weights each one gets relative to the fullest, and how many levels are used."""
     if grid.family == "lattice":
         low, high = (round(float(w) / scale) for w in weights[[0, -1]])
         codes = np.arange(low, high + 1, dtype=np.float64)
@@ -288,8 +293,5 @@ def _levels(grid: Grid, scale: float, weights: np.ndarray) -> tuple[np.ndarray, 
         codes = grid.levels().numpy()
     cuts = np.searchsorted(weights, scale * (codes[1:] + codes[:-1]) / 2)
     counts = np.diff(np.concatenate([[0], cuts, [weights.size]]))
-    seen = np.flatnonzero(np.abs(scale * codes) <= VIEW)
-    levels, occupied = np.full(MOST, np.nan), np.full(MOST, np.nan)
-    if seen.size <= MOST:  # more than that would be one dark area
-        levels[: seen.size], occupied[: seen.size] = scale * codes[seen], counts[seen] / counts.max()
-    return levels, occupied, int((counts > 0).sum())
+    seen = np.abs(scale * codes) <= VIEW
+    return scale * codes[seen], counts[seen] / counts.max(), int((counts > 0).sum())
