@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any
 
 DEMOS: dict[str, str] = {
+    "D0": "qlab.demos.d00_discreteness:Discreteness",
     "D1": "qlab.demos.d01_projection:Projection",
     "D1b": "qlab.demos.d01_ptq:PostTraining",
     "D2": "qlab.demos.d02_staircase:Staircase",
