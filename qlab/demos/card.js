@@ -60,7 +60,10 @@ function painter(Plotly, plot) {
 }
 
 // Controls: each is {root, show(value)} and reports a new value through moved(name, value, now).
-const named = c => [c.label, c.symbol].filter(Boolean).join(" ");
+const named = c => {                                                      // "activation bits b_x", its index set below
+  const [symbol, index] = (c.symbol ?? "").split("_");
+  return make("span", {}, c.label, symbol ? ` ${symbol}` : "", index ? make("sub", {}, index) : "");
+};
 const note = c => c.note ? make("small", {class: "qlab-note"}, c.note) : null;
 const field = (c, ...children) => make("fieldset", {class: "qlab-field", "data-qlab-control": c.name, "data-kind": c.kind, title: c.help}, ...children);
 const keys = {"data-lm-suppress-shortcuts": "true"};                      // on the input itself, or JupyterLab takes its arrow keys
@@ -88,13 +91,14 @@ function slider(c, moved) {
 function row(c, moved) {
   const several = c.kind === "several", group = `qlab-${Math.random().toString(36).slice(2)}`;
   const inputs = c.choices.map(() => make("input", {...keys, type: several ? "checkbox" : "radio", name: group}));
+  const long = c.choices.reduce((sum, [, text]) => sum + text.length + 2, 0) > 32;  // more than one line holds
   const chosen = () => c.choices.filter((_, i) => inputs[i].checked).map(choice => choice[0]);
   inputs.forEach((input, i) => input.onchange = () => {
     if (!chosen().length) input.checked = true;                           // one stays chosen
     else moved(c.name, several ? chosen().join(",") : c.choices[i][0], true);
   });
   const buttons = c.choices.map(([, text], i) => make("label", {}, inputs[i], make("span", {}, text)));
-  return {root: field(c, make("legend", {class: "qlab-name"}, named(c)), make("div", {class: "qlab-row"}, ...buttons), note(c)),
+  return {root: field(c, make("legend", {class: "qlab-name"}, named(c)), make("div", {class: long ? "qlab-row qlab-long" : "qlab-row"}, ...buttons), note(c)),
           show: x => { const on = several ? x.split(",").map(s => s.trim()) : [x];
                        inputs.forEach((input, i) => { input.checked = on.includes(c.choices[i][0]); }); }};
 }

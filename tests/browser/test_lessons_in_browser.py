@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
 from cards import cards
@@ -14,7 +16,9 @@ from lab import open_notebook, run_all
 from qlab.demos import find
 from qlab.demos.static import Static
 
-NOTEBOOKS = sorted(p.name for p in (Path(__file__).parents[2] / "notebooks").glob("[0-9]*.ipynb"))
+FOLDER = Path(__file__).parents[2] / "notebooks"
+NOTEBOOKS = sorted(p.name for p in FOLDER.glob("[0-9]*.ipynb"))
+SHOWS = re.compile(r"""^(?:\w+\s*=\s*)?\w+\.show\(["'](\w+)["']""", re.MULTILINE)
 
 pytestmark = pytest.mark.browser
 
@@ -48,6 +52,8 @@ def assert_shows(card, static: Static) -> None:
 def test_every_control_of_every_card(page, lab, notebook):
     open_notebook(page, lab, notebook)
     run_all(page)
+    shown = [slug for cell in nbformat.read(FOLDER / notebook, 4).cells for slug in SHOWS.findall(cell.source)]
+    assert [card.get_attribute("data-qlab-card") for card in page.locator("[data-qlab-card]").all()] == shown
     for card in cards(page):
         demo, start = find(card.slug), card.seen()
         assert set(card.names()) == {*demo.controls, *demo.more}
