@@ -153,7 +153,8 @@ class Projection(Demo):
                 "hovertemplate": "level %{x:.3g}<extra></extra>",
             },
             look.label(-VIEW, 1.1, _describe(data.grid), color=look.INK, textfont={"size": 12, "color": look.INK}),
-            look.line(FACTORS, data.curve, color=look.MUTED, width=2, name="error", hoverinfo="skip") | on_right,
+            look.line(FACTORS, data.curve, color=look.MUTED, width=2, name="error of Q(w)", hoverinfo="skip")
+            | on_right,
             look.line(path[0], path[1], color=LLOYD, width=1.5, name="Lloyd s⁰, s¹, …", hoverinfo="skip")
             | on_right
             | {"mode": "lines+markers", "marker": {"symbol": "pentagon", "size": 7, "color": LLOYD}},
@@ -168,7 +169,7 @@ class Projection(Demo):
                 "hovertemplate": "s/s* = %{x:.2f}: %{y:.3g}<extra></extra>",
                 **on_right,
             },
-            look.document_mark(mark, FLOOR, FLOOR * 4, words) | on_right | {"textposition": "top right"},
+            look.document_mark(mark, FLOOR, FLOOR * 1.4, words) | on_right | {"textposition": "top right"},
         ]
         x = look.axis("weight w (root mean square = 1)", (-VIEW, VIEW), domain=[0, 0.4], dtick=2)
         y = look.axis("share, tallest = 1", (0, 1.18), lines=True, tickvals=[0, 0.5, 1])

@@ -85,7 +85,7 @@ class PostTraining(Demo):
         bits = np.array(ptq.BITS, dtype=float)
         on_right = {"xaxis": "x2", "yaxis": "y2"}
         rounding, clipping = data.error
-        words = "document: one Lloyd step" if data.bits > 2 else "document: exact"
+        words = "document: one step" if data.bits > 2 else "document: exact"
         lines = [
             self._accuracy(bits, data.accuracy[kind], name, symbol, dash)
             for kind, name, symbol, dash in (
@@ -122,7 +122,7 @@ class PostTraining(Demo):
             },
             look.verticals(np.array([data.factor]), FLOOR, CEILING, dash="dot", line={"color": look.INK}) | on_right,
             look.label(data.factor, CEILING * 0.7, "this scale ", where="middle left") | on_right,
-            look.document_mark(data.document, FLOOR, FLOOR * 3, words) | on_right | {"textposition": "top right"},
+            look.document_mark(data.document, FLOOR, FLOOR * 1.4, words) | on_right | {"textposition": "top right"},
         ]
         x = look.axis("bits per weight b", (0.5, 8.5), domain=[0, 0.43], dtick=1)
         y = look.axis("test accuracy", (0.0, 1.05), lines=True, tickformat=".0%", dtick=0.2)
