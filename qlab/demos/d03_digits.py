@@ -61,10 +61,12 @@ class DigitsRace(TrainingDemo):
         "a large batch helps SR": {"TRAIN_BATCH": 128},
         "a small batch hurts SR": {"TRAIN_BATCH": 8},
         "three bits narrow the gap": {"BITS": 3},
-        "two identities: STE = BC, PGD = R": {"RACE": "bc,ste,r,pgd"},
+        "STE with the identity is BC": {"RACE": "bc,ste"},
+        "a free scale does not save rounding": {"RACE": "r,pgd"},
     }
     frames: ClassVar[int] = FRAMES
     height: ClassVar[int] = 460
+    gaps: ClassVar[tuple[str, ...]] = ("train_loss", "flips")
 
     def begin(self, P: Lesson03) -> Race:
         def stack(method: str) -> Stack:
@@ -127,6 +129,8 @@ class DigitsRace(TrainingDemo):
                 **_axes(0),
             )
         )
+        high = full["latent_accuracy"][-1:] + 0.02 if full else nothing
+        traces.append(look.label(data.steps, high, "not rounded", color=look.INK, where="top left", **_axes(0)))
         at, text = zip(*((at, f"η = {look.value(eta)}") for at, eta in data.step_sizes), strict=True)
         traces.append(look.label(at, np.full(len(at), 1.04), list(text), **_axes(0)))
         traces.append(
