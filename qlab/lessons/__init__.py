@@ -7,8 +7,12 @@ used; no module here is called like one of them.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import Any
+
+# Read when torch is imported: the lessons' networks are so small that several threads mostly wait for one another.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 _WHERE = {
     "parameters": "qlab.lessons.setup",

@@ -78,8 +78,6 @@ def parameters(lesson: str, namespace: dict[str, Any]) -> Parameters:
     """
     if lesson not in LESSONS:
         raise ParameterError(f"unknown lesson {lesson!r}; lessons: {', '.join(LESSONS)}")
-    # Read when torch starts. The lessons' networks are so small that threads mostly wait for one another.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     schema = LESSONS[lesson]
     history = _history(namespace)
     if history is None:
