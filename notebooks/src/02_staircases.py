@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 02 · Why gradients vanish: staircases, STE and coarse derivatives
 #
-# **A quantizer is a staircase. Its slope is zero. What does training follow, then?**
+# **A quantizer is a staircase, and its slope is zero. What does training follow, then?**
 #
 # Documents: Xin, *Blended Coarse Gradient Descent* (S2), "Activation Quantization" to "Coarse Gradients"; Wong's poster (S0), 2.II.
 #
@@ -46,7 +46,7 @@ staircase.sum().backward()
 print("largest slope that autograd finds at 1000 points:", x.grad.abs().max().item())
 
 # %% [markdown]
-# Nothing comes back, so no layer below ever learns. The cure of S2 and of every *straight-through estimator* (STE): keep the staircase forward, *declare* another derivative backward.
+# Nothing comes back, so no layer below ever learns. The cure of S2, and of every *straight-through estimator* (STE): keep the staircase forward, *declare* another derivative backward.
 
 # %% tags=["predict"]
 lab.predict(
@@ -68,11 +68,11 @@ lab.show("D2", P)
 # %% [markdown]
 # <details><summary>What you should have seen</summary>
 #
-# At *step back* 0 the grey slope is zero, with a spike at every jump. The orange line is what the layer declares. Add bits: the stairs get lower, the spikes more numerous, the slope between them stays 0. So the *functions* come close, within one level, and the *derivatives* never do. A straight-through estimator does not approximate the gradient.
+# At *step back* 0 the grey slope is zero, with a spike at every jump; orange is what the layer declares. Add bits: more spikes, and between them still 0. The *functions* come within one level of each other, the *derivatives* never do. STE does not approximate the gradient.
 #
-# Drag *step back* up: the slope over a width $h\,s_x$ turns each spike into a box $1/h$ high. At exactly one level the boxes close up into the orange line. The declared derivative is the staircase's slope *at a larger scale*.
+# Drag *step back* up: the slope over a width $h\,s_x$ makes each spike a box $1/h$ high. At exactly one level the boxes close up into the orange line: the declared derivative is the slope *at a larger scale*.
 #
-# Switch to the derivative in the resolution: along $s_x$ the a.e. slopes $1, 2, \dots$ are not zero. The 3-valued derivative takes their mean. But $\sigma$ also *falls* wherever a point slips to the stair below; step back, and those falls count: what is seen moves away from the 3-valued derivative, towards the clipped ReLU's.
+# In the resolution, the a.e. slopes $1, 2, \dots$ are not zero, and the 3-valued derivative is their mean. But $\sigma$ also *falls* where a point slips to the stair below. Step back, and the falls count: what is seen moves towards the clipped ReLU's derivative.
 #
 # </details>
 
@@ -98,9 +98,9 @@ lab.outcome("02.a")
 # <details><summary>Reading notes: what the documents print, and what is right</summary>
 #
 # - **Ceil, not round.** A stair covers $(k-1)s_x < x \le k s_x$: the point $x = k s_x$ belongs to level $k$, and $\sigma$ lies up to one level *above* its ramp.
-# - **Floating point.** $\lceil x/s_x\rceil$ at $x = k s_x$ is $k$ only where the quotient is exact: $3 \cdot 0.1 / 0.1$ comes out above 3. Resolutions that are powers of two are safe.
+# - **Floating point.** $\lceil x/s_x\rceil$ at $x = k s_x$ is $k$ only where the quotient is exact: $3 \cdot 0.1 / 0.1$ comes out above 3. Powers of two are safe.
 # - **Start of the resolution.** S2 prints $\alpha^1 = 1/(2^{b_a}\;1)$, a minus is lost: $1/(2^{b_x}-1)$, so that the top level is 1.
-# - **Activations are not weights.** S0 names the clipped ReLU as a proper STE, following a theory about *activations*. On weights STE means identity or hardtanh; the experiment below shows why.
+# - **Activations are not weights.** S0 names the clipped ReLU as a proper STE, following a theory about *activations*. On weights STE means identity or hardtanh; the experiment shows why.
 # - **In the tables** S2's "no need of the a.e. derivative" has exceptions: ResNet-20 with blending is better with it at 1 and 2 bits.
 #
 # </details>
@@ -219,9 +219,6 @@ claims = [
 ]
 lab.verdicts(claims)
 
-# %%
-lab.outcome("02.b")
-
 # %% [markdown]
 # <details><summary>Why half</summary>
 #
@@ -232,6 +229,7 @@ lab.outcome("02.b")
 # </details>
 
 # %% tags=["compare"]
+lab.outcome("02.b")
 lab.details(claims)
 percent = {m: 100 * s for m, s in stuck.items()}
 accuracy = {m: 100 * a for m, a in right.items()}

@@ -174,7 +174,7 @@ class Discreteness(Demo):
             {"type": "scatter", "mode": "markers", "x": end, "y": final, "marker": flag, "name": "deployed"} | shown,
             {"type": "scatter", "mode": "markers", "x": end, "y": np.array([data.best]), "name": "best level"}
             | {"marker": {"symbol": "line-ew", "size": 22, "line": {"width": 2, "color": "#000000"}}} | shown,
-            look.label(0, HIGH, title, where="bottom right", color=look.INK),
+            look.label(0, HIGH - 0.02, title, where="bottom right", color=look.INK),
         ]  # fmt: skip
 
     def keys(self, data: Paths) -> list[Key]:

@@ -143,7 +143,7 @@ class Staircase(Demo):
             look.line(*data.ramp, color=ORANGE, dash="dash", width=2, name="ramp (clipped ReLU)", hoverinfo="skip"),
             look.line(*data.stairs, color=look.INK, width=1.2, name="staircase σ(x, s<sub>x</sub>)", hoverinfo="skip"),
             look.line(*data.blurred, color=look.MUTED, width=3, name="seen from the step back"),
-            look.verticals(data.spikes, *tall, dash="solid", **left),
+            look.verticals(data.spikes if data.spikes.size else np.nan, *tall, dash="solid", **left),
             look.line(*data.slope, fill="tozeroy", fillcolor=look.tint(look.MUTED), **left),
             look.line(*data.declared, color=ORANGE, width=2.6, name="declared slope", **left),
             look.line(
@@ -151,7 +151,7 @@ class Staircase(Demo):
                 mode="lines+text", text=[words, ""], textposition="middle left", cliponaxis=False,
                 textfont={"size": 11, "color": look.MUTED, "family": look.FONT}, **left,
             ),
-            look.label(VIEW[0], BOTTOM[1], what, where="bottom right", color=look.INK, **left),
+            look.label(VIEW[0] + 0.01, BOTTOM[1] - 0.02, what, where="bottom right", color=look.INK, **left),
         ]  # fmt: skip
         x = look.axis("", VIEW, showticklabels=False, anchor="y", tickmode="linear", tick0=0, dtick=0.5)
         x2 = look.axis("input x", VIEW, anchor="y2", tickmode="linear", tick0=0, dtick=0.5)
