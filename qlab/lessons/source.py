@@ -104,10 +104,10 @@ def _cell(cell: NotebookNode, tags: set[str], lesson: Lesson, solved: bool, wher
     if "parameters" in tags:
         if ast.parse(text).body:
             raise BuildError(
-                f"{where}: the parameters cell is written from qlab/schema/lessons.py; leave a comment here only"
+                f"{where}: the parameters cell is written from qlab/schema/lessons/; leave a comment here only"
             )
         if lesson.number not in LESSONS:
-            raise BuildError(f"{where}: lesson {lesson.number} has no class in qlab/schema/lessons.py")
+            raise BuildError(f"{where}: lesson {lesson.number} has no class in qlab/schema/lessons/")
         text = LESSONS[lesson.number].cell()
     text = solve(text, where) if solved else stub(text, where)
     made = nbformat.v4.new_code_cell(text)

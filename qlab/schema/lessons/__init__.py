@@ -1,0 +1,11 @@
+"""The parameters of each lesson: the source of its parameters cell, its controls and its papermill command."""
+
+from qlab.schema.base import Parameters
+from qlab.schema.lessons.lesson00 import Lesson00
+from qlab.schema.lessons.lesson01 import Lesson01
+from qlab.schema.lessons.lesson02 import Lesson02
+from qlab.schema.lessons.lesson03 import Lesson03
+
+LESSONS: dict[str, type[Parameters]] = {c.lesson: c for c in (Lesson00, Lesson01, Lesson02, Lesson03)}
+
+__all__ = ["LESSONS", "Lesson00", "Lesson01", "Lesson02", "Lesson03"]
