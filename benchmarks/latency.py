@@ -110,7 +110,7 @@ class Slider:
         self.clear()
         start, k = time.monotonic(), 0
         while time.monotonic() < start + seconds:
-            share = 0.5 + 0.45 * np.sin(2 * np.pi * k / 110)
+            share = 0.5 + 0.45 * np.sin(2 * np.pi * k / 60)
             self.page.mouse.move(*self.place(share))
             k += 1
         self.page.wait_for_timeout(600)

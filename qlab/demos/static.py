@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 from qlab.demos import look
 from qlab.demos.base import Demo
 
-WIDTH = 112  # characters of a caption line
+WIDTH = 130  # characters of a caption line
 
 
 class Static:
@@ -42,7 +42,7 @@ class Static:
         sentence = re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", "<br>".join(lines))
         figure = go.Figure(self.figure)
         margin = figure.layout.margin
-        above, below = 54, 22 + 18 * len(lines)
+        above, below = 60, 22 + 18 * len(lines)
         top, bottom = (margin.t or 40) + above, (margin.b or 46) + below
         figure.update_layout(
             height=self.demo.height + above + below,
@@ -54,10 +54,9 @@ class Static:
                 "x": 0,
                 "xref": "paper",
                 "xanchor": "left",
-                "y": 1,
+                "y": 1 - 22 / (self.demo.height + above + below),
                 "yref": "container",
                 "yanchor": "top",
-                "pad": {"t": 12},
             },
         )
         if figure.layout.legend.yref == "container":
