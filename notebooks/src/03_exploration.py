@@ -16,7 +16,7 @@
 # - say what S1's claims are worth on a network trained on digits.
 
 # %% tags=["parameters"]
-# written from qlab/schema/lessons.py
+# written from qlab/schema/lessons/lesson03.py
 
 # %% tags=["setup"]
 import qlab.lessons as lab
@@ -274,21 +274,22 @@ lab.verdicts(claims)
 
 # %% tags=["compare"]
 lab.details(claims)
-error = {m: 100 * (1 - a.mean()) for m, a in right.items()} | {"latent": 100 * (1 - runs["full"].latent_accuracy.mean().item())}
-spread = {m: 100 * a.std() for m, a in right.items()}
-share = {m: 100 * c.mean() for m, c in moved.items()}
-names = {"bc": ("BC", "10.36 % (VGG-9)"), "sr": ("SR", "23.33 % (VGG-9)"), "r": ("R", "23.99 % (VGG-9)"), "full": ("rounded afterwards", "not in S1")}
-lab.compare(
-    "03",
-    [
-        lab.Row("latent", "test error, full precision", "7.97 % (VGG-9)", error["latent"], unit=" %"),
-        *(lab.Row(m, f"test error, {name}", paper, float(error[m]), float(spread[m]), " %") for m, (name, paper) in names.items()),
-        lab.Row("moved-sr", "weights changed, SR", "nearly 40 %", float(share["sr"]), float(100 * moved["sr"].std()), " %"),
-        lab.Row("moved-bc", "weights changed, BC", "at most 20 %", float(share["bc"]), float(100 * moved["bc"].std()), " %"),
-        lab.Row("toy-bc", "toy: BC next to the minimizer, from 4", "concentrates", 100 * float(np.mean(near)), 0.0, " %"),
-        lab.Row("toy-sr", "toy: SR next to the minimizer", "stagnates", 100 * settled[0].near, 0.0, " %"),
-    ],
-)
+latent = 100 * (1 - runs["full"].latent_accuracy.cpu())
+error = {m: 100 * (1 - a) for m, a in right.items()}
+share = {m: 100 * c for m, c in moved.items()}
+here = 100 * torch.tensor(near)
+rows = [
+    ("latent", "test error, full precision", "7.97 % (VGG-9)", latent),
+    ("full", "test error, full precision rounded", "not in S1", error["full"]),
+    ("bc", "test error, BC", "10.36 % (VGG-9)", error["bc"]),
+    ("sr", "test error, SR", "23.33 % (VGG-9)", error["sr"]),
+    ("r", "test error, R", "23.99 % (VGG-9)", error["r"]),
+    ("moved-sr", "weights changed, SR", "nearly 40 %", share["sr"]),
+    ("moved-bc", "weights changed, BC", "at most 20 %", share["bc"]),
+    ("toy-bc", "toy: BC next to the minimizer, from 4", "concentrates", here),
+    ("toy-sr", "toy: SR next to the minimizer", "stagnates", here * 0 + 100 * settled[0].near),
+]
+lab.compare("03", [lab.Row(id, what, paper, float(x.mean()), float(x.std()), " %") for id, what, paper, x in rows])
 
 # %% tags=["reproduce"]
 lab.reproduce(P)
