@@ -16,7 +16,7 @@
 # - find a symbol, a lesson, the command that repeats a run, and its results.
 
 # %% tags=["parameters"]
-# written from qlab/schema/lessons.py
+# written from qlab/schema/lessons/lesson00.py
 
 # %% tags=["setup"]
 import qlab.lessons as lab
@@ -102,7 +102,7 @@ def mine(method, w, lr, seed):
 
 
 def library(method, w, lr, seed):
-    seen = torch.where(w >= 0, 1.0, -1.0) if method == "bc" else w
+    seen = qlab.quantizers.nearest(w, torch.tensor([-1.0, 1.0])) if method == "bc" else w
     return qlab.step(method, w, seen - 0.3, lr=lr, bits=1, scale=1.0, seed=seed)
 
 

@@ -16,7 +16,7 @@
 # - tell which derivatives suit activations and which suit weights.
 
 # %% tags=["parameters"]
-# written from qlab/schema/lessons.py
+# written from qlab/schema/lessons/lesson02.py
 
 # %% tags=["setup"]
 import qlab.lessons as lab
@@ -35,7 +35,7 @@ P = lab.parameters("02", globals())
 # | $\sigma$ | quantized ReLU |
 # | $\tilde\sigma$ | its ramp, the clipped ReLU |
 #
-# Let autograd differentiate it:
+# Let autograd differentiate it. Nothing comes back, so no layer below ever learns. The cure of S2, and of every *straight-through estimator* (STE): keep the staircase forward, *declare* another derivative backward.
 
 # %%
 import torch
@@ -44,9 +44,6 @@ x = torch.linspace(-1, 4, 1000, dtype=torch.float64, requires_grad=True)
 staircase = P.RESOLUTION * torch.ceil(x / P.RESOLUTION).clamp(0, 2**P.ACT_BITS - 1)
 staircase.sum().backward()
 print("largest slope that autograd finds at 1000 points:", x.grad.abs().max().item())
-
-# %% [markdown]
-# Nothing comes back, so no layer below ever learns. The cure of S2, and of every *straight-through estimator* (STE): keep the staircase forward, *declare* another derivative backward.
 
 # %% tags=["predict"]
 lab.predict(
@@ -75,9 +72,6 @@ lab.show("D2", P)
 # In the resolution, the a.e. slopes $1, 2, \dots$ are not zero, and the 3-valued derivative is their mean. But $\sigma$ also *falls* where a point slips to the stair below. Step back, and the falls count: what is seen moves towards the clipped ReLU's derivative.
 #
 # </details>
-
-# %%
-lab.outcome("02.a")
 
 # %% [markdown]
 # ## The formulas
@@ -184,17 +178,33 @@ lab.check("02.2", looking_back)
 # </details>
 
 # %% [markdown]
+# ## Which derivative lets a network learn?
+#
+# Networks 64 - 32 - 32 - 10 on digits with real weights and activations of `ACT_BITS` bits. They differ only in the derivative declared. "ReLU" is $\mathbf 1\{x > 0\}$, without the upper end; "identity" is 1 everywhere. Press Run; change the step size while it runs.
+
+# %% tags=["demo"]
+lab.show("D2b", P)
+
+# %% [markdown]
+# <details><summary>What you should have seen</summary>
+#
+# With nothing declared only the last layer learns, on top of random features: no weight below ever moves. With few bits the ReLU's open end does harm: beyond the top level it goes on pulling at a unit that can answer no more. With 4 bits hardly anything lies beyond it. Which derivative is declared in $s_x$ makes no visible difference here.
+#
+# </details>
+#
 # ## The misconception as an experiment
 #
-# A network 64 - 32 - 10 on digits; all its weights are quantized to `BITS` bits, only the derivative declared *on the weights* differs: identity, hardtanh ($|w| \le 1$), ReLU ($w > 0$), clipped ReLU ($0 < w \le 1$).
+# Now the *weights* are quantized, to `BITS` bits, in a network 64 - 32 - 10; the derivative declared on them is that of the identity, hardtanh ($|w| \le 1$), ReLU ($w > 0$) or clipped ReLU ($0 < w \le 1$).
 
 # %% tags=["experiment"]
-from qlab.experiments import masks
+from qlab.experiments import activations, masks
 from qlab.theory import staircase as theory
 
 seeds = range(P.SEED, P.SEED + P.SEEDS)
 setting = {"steps": P.TRAIN_STEPS, "step_size": P.TRAIN_STEP_SIZE, "bits": P.BITS, "device": P.DEVICE}
 runs = {mask: masks.train(mask, seeds, **setting) for mask in masks.MASKS}
+setting["bits"] = P.ACT_BITS
+learned = {c: activations.train(c, seeds, **setting) for c in ("none", "3-valued", "2-valued", "relu")}
 
 levels = 2**P.ACT_BITS - 1
 x = torch.arange(-64, 64 * (levels + 2), dtype=torch.float64).div(64).requires_grad_()
@@ -210,10 +220,14 @@ claims = [
     C("02.C1", "over one level, the staircase's slope is the declared one, exactly", "S2 step-back view").exact(1e-12 - one_level),
     C("02.C2", "the 3-valued middle value is the mean of the a.e. ones", "S2 Coarse Gradients").exact(1e-9 - abs(mean - 2 ** (P.ACT_BITS - 1))),
     C("02.C3", "a straight-through estimator approximates the derivative", "a misconception", "does not hold").exact(0.5 - own),
-    C("02.C4", "identity on weights: at least 95 % of them move", "S0 II").judge(0.05 - stuck["identity"]),
-    C("02.C5", "hardtanh on weights: at least 95 % of them move", "S0 II").judge(0.05 - stuck["hardtanh"]),
-    C("02.C6", "clipped ReLU on weights: at least 95 % of them move", "S0 II, read on weights", "does not hold").judge(0.05 - stuck["clipped-relu"]),
-    C("02.C7", "ReLU on weights: accuracy within 2 points of identity", "S0 II, read on weights", "does not hold").judge(
+    C("02.C4", "below a staircase with nothing declared, no weight moves", "S2 zero gradients").exact(0.5 - float(learned["none"].moved.max())),
+    C("02.C5", "with few bits, the clipped ReLU's derivative beats the ReLU's", "S0 II").judge(
+        learned["3-valued"].accuracy - learned["relu"].accuracy
+    ),
+    C("02.C6", "identity on weights: at least 95 % of them move", "S0 II").judge(0.05 - stuck["identity"]),
+    C("02.C7", "hardtanh on weights: at least 95 % of them move", "S0 II").judge(0.05 - stuck["hardtanh"]),
+    C("02.C8", "clipped ReLU on weights: at least 95 % of them move", "S0 II, read on weights", "does not hold").judge(0.05 - stuck["clipped-relu"]),
+    C("02.C9", "ReLU on weights: accuracy within 2 points of identity", "S0 II, read on weights", "does not hold").judge(
         right["relu"] - right["identity"], margin=-0.02
     ),
 ]
@@ -229,6 +243,7 @@ lab.verdicts(claims)
 # </details>
 
 # %% tags=["compare"]
+lab.outcome("02.a")
 lab.outcome("02.b")
 lab.details(claims)
 percent = {m: 100 * s for m, s in stuck.items()}
@@ -237,6 +252,7 @@ document = {"identity": "gradients directly pass through", "clipped-relu": "e.g.
 lab.compare(
     "02",
     [
+        *(lab.Row(f"act-{c}", f"test accuracy, activations {c}", "not in S2 (digits)", 100 * float(m.accuracy.mean()), 100 * float(m.accuracy.std()), " %") for c, m in learned.items()),
         lab.Row("mean", "mean a.e. derivative in s_x", float(2 ** (P.ACT_BITS - 1)), mean),
         *(lab.Row(f"stuck-{m}", f"weights that never move, {m}", document.get(m, "not in S0"), float(v.mean()), float(v.std()), " %") for m, v in percent.items()),
         *(lab.Row(f"right-{m}", f"test accuracy, {m}", "not in S0", float(v.mean()), float(v.std()), " %") for m, v in accuracy.items()),

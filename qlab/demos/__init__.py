@@ -14,6 +14,7 @@ DEMOS: dict[str, str] = {
     "D1": "qlab.demos.d01_projection:Projection",
     "D1b": "qlab.demos.d01_ptq:PostTraining",
     "D2": "qlab.demos.d02_staircase:Staircase",
+    "D2b": "qlab.demos.d02_race:SurrogateRace",
     "D3": "qlab.demos.d03_exploration:Exploration",
     "D3b": "qlab.demos.d03_digits:DigitsRace",
 }

@@ -37,10 +37,17 @@ class Lesson02(Parameters):
     DERIVATIVE: str = parameter(
         "x", help="the variable that is differentiated", choices=("x", "resolution"), label="derivative in"
     )
+    RACE: str = parameter(
+        "none,3-valued,relu",
+        help="declared derivatives that are trained",
+        choices=("none", "ae", "3-valued", "2-valued", "relu", "identity"),
+        several=True,
+        label="declared derivatives",
+    )
     SEEDS: int = parameter(10, help="seeds behind each verdict", ge=10, le=100, update="release")
     BITS: int = parameter(1, help="bits per weight of the digits network", ge=1, le=8, symbol="b", update="release")
     TRAIN_STEPS: int = parameter(
-        200, help="training steps on digits", ge=20, le=2000, label="steps", update="release", quick=40
+        200, help="training steps on digits", ge=20, le=400, label="steps", update="release", quick=40
     )
     TRAIN_STEP_SIZE: float = parameter(
         0.1, help="step size on digits", ge=0.001, le=1.0, symbol="η", label="step size", scale="log", step=0.1
