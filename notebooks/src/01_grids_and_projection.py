@@ -16,7 +16,7 @@
 # - split the error of rounded weights into rounding and clipping, and say at which bit-width rounding afterwards fails.
 
 # %% tags=["parameters"]
-# written from qlab/schema/lessons.py
+# written from qlab/schema/lessons/lesson01.py
 
 # %% tags=["setup"]
 import qlab.lessons as lab
