@@ -113,8 +113,8 @@ class SurrogateRace(TrainingDemo):
                 legend: dict[str, Any] = {"name": name, "showlegend": not place and choice in curves}
                 traces.append(look.line(x, y, color=color, dash=dash, width=2.4) | legend | place)
         stuck = data.accuracy.get("none")
-        x, y = (data.step[-1:], stuck[-1:] - 0.04) if stuck is not None else (nothing, nothing)
-        traces.append(look.label(x, y, "document: stagnates", where="bottom left"))
+        y = stuck[-1:] - 0.04 if stuck is not None else nothing
+        traces.append(look.label(data.steps, y, "document: stagnates", where="bottom left"))
         about = f"{data.bits} bit, η = {look.value(data.step_size)}"
         traces.append(look.label(data.steps, 0.02, about, where="top left"))
         left, other = [0.0, 0.55], [0.65, 1.0]
