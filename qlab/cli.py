@@ -44,11 +44,16 @@ def build(
         bool, typer.Option("--check", help="execute nothing: compare, show the diff, exit status 1")
     ] = False,
     everything: Annotated[bool, typer.Option("--all", help="also those whose source did not change")] = False,
+    figures: Annotated[
+        bool, typer.Option("--figures", help="first draw the demos' pictures that are out of date; needs Chromium")
+    ] = False,
 ) -> None:
     """Generate the notebooks from notebooks/src. A notebook you changed stays as it is."""
     from qlab.lessons import build as builder
 
     try:
+        if figures:
+            _draw(everything)
         if not check:
             builder.build(lesson, everything, typer.echo)
             return
@@ -60,6 +65,18 @@ def build(
     if found:
         raise _stop("the notebooks are not what their sources say: run `qlab build`", 1)
     typer.echo("the notebooks are what their sources say")
+
+
+def _draw(everything: bool) -> None:
+    from qlab.demos import DEMOS
+    from qlab.lessons import figures
+
+    try:
+        old = [slug for slug in DEMOS if everything or figures.stale(slug)]
+        if old:
+            figures.draw(old, typer.echo)
+    except figures.FigureError as error:
+        raise _stop(error, 1) from None
 
 
 @app.command()

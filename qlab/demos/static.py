@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import json
 import re
-import textwrap
 from typing import Any
 
 import plotly.graph_objects as go
@@ -13,7 +12,21 @@ import plotly.graph_objects as go
 from qlab.demos import look
 from qlab.demos.base import Demo
 
-WIDTH = 130  # characters of a caption line
+WIDTH = 112  # characters of a caption line
+
+
+def wrap(text: str) -> list[str]:
+    """The lines of a caption: the marks of **bold** take no room, a number keeps its unit."""
+    lines, room = [""], 0
+    for word in re.sub(r"(?<=[\d*]) (?=%|\d)", "\u00a0", text).split(" "):
+        width = len(word.replace("**", "")) + 1
+        if room < width and lines[-1]:
+            lines.append("")
+        if not lines[-1]:
+            room = WIDTH + 1
+        lines[-1] += f" {word}" if lines[-1] else word
+        room -= width
+    return lines
 
 
 class Static:
@@ -38,8 +51,9 @@ class Static:
             f'<span style="color:{key.color}"><b>{html.escape(key.value)}</b></span> {html.escape(key.label)}'
             for key in self.demo.keys(self.data)
         )
-        lines = textwrap.wrap(html.escape(self.text), WIDTH, break_long_words=False)
-        sentence = re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", "<br>".join(lines))
+        lines = wrap(self.text)
+        sentence = re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", html.escape("\n".join(lines)), flags=re.DOTALL)
+        sentence = sentence.replace("\n", "<br>")
         figure = go.Figure(self.figure)
         margin = figure.layout.margin
         above, below = 60, 22 + 18 * len(lines)

@@ -13,6 +13,7 @@ import jupytext
 import nbformat
 from nbformat import NotebookNode
 
+from qlab.lessons.figures import FigureError, described
 from qlab.lessons.places import root
 from qlab.schema import LESSONS
 
@@ -94,7 +95,11 @@ def notebook(lesson: Lesson, solved: bool) -> NotebookNode:
 
 def _cell(cell: NotebookNode, tags: set[str], lesson: Lesson, solved: bool, where: str) -> NotebookNode:
     if cell.cell_type == "markdown":
-        text = _links(cell.source) if solved else cell.source
+        try:
+            text = described(cell.source, lesson.project)
+        except FigureError as error:
+            raise BuildError(f"{where}: {error}") from None
+        text = _links(text) if solved else text
         made = nbformat.v4.new_markdown_cell(text)
         made.metadata = NotebookNode(tags=sorted(tags)) if tags else NotebookNode()
         return made
