@@ -53,7 +53,7 @@ def spec(control: Control, value: Any) -> dict[str, Any]:
     elif control.kind in ("choice", "several"):
         if not control.choices:
             raise ValueError(f"{control.name} is a text and needs choices to be a control")
-        shown = [look.STYLES[c].short if c in look.STYLES else look.value(c) for c in control.choices]
+        shown = control.labels or [look.STYLES[c].short if c in look.STYLES else look.value(c) for c in control.choices]
         out["choices"] = [[c, s] for c, s in zip(control.choices, shown, strict=True)]
         out["kind"] = "select" if control.kind == "choice" and len(shown) > FEW else control.kind
         out["document"] = control.document

@@ -123,6 +123,7 @@ class Parameters(BaseModel):
             step=step,
             scale=extra["scale"],
             choices=extra["choices"],
+            labels=extra["labels"],
             default=field.default,
             update=extra["update"],
             note=extra["note"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ class Control:
     """What a presenter needs to draw one control.
 
     `kind`: "slider" (int or float), "choice" (one of `choices`), "several" (some of `choices`, value "bc,sr"),
-    "toggle" (bool).
+    "toggle" (bool). `labels`: the choices as people read them, or empty where the values say it.
     `step`: distance of neighbouring values; on a log scale it is measured in decades (0.05 = 20 values a decade).
     `document`: the document's own value, drawn as a tick. `note`: a small grey line under the control.
     `update`: "drag" (redraw while dragging) or "release".
@@ -35,6 +35,7 @@ class Control:
     step: float | None
     scale: str
     choices: tuple[Any, ...]
+    labels: tuple[str, ...]
     default: Any
     update: str
     note: str
@@ -47,7 +48,7 @@ def parameter(
     help: str,
     ge: float | None = None,
     le: float | None = None,
-    choices: Sequence[Any] | None = None,
+    choices: Sequence[Any] | Mapping[Any, str] | None = None,
     several: bool = False,
     symbol: str = "",
     label: str | None = None,
@@ -62,8 +63,9 @@ def parameter(
     """A pydantic field with everything the suite needs to know about one lesson parameter.
 
     The type is the annotation's: float, int, str or bool. `ge`, `le`: the allowed range, ends included. `choices`: the
-    allowed values; `several=True`: a str of comma-separated choices, e.g. "bc,sr". `quick`: the value of the reduced
-    preset (environment QLAB_PRESET=quick) where the default is too slow for a test.
+    allowed values, or {value: its label on the control}; `several=True`: a str of comma-separated choices, e.g.
+    "bc,sr". `quick`: the value of the reduced preset (environment QLAB_PRESET=quick) where the default is too slow for
+    a test.
     """
     if scale not in ("linear", "log"):
         raise ValueError(f"scale={scale!r}; allowed: 'linear', 'log'")
@@ -75,6 +77,7 @@ def parameter(
         raise ValueError("several=True needs choices")
     extra = {
         "choices": tuple(choices or ()),
+        "labels": tuple(choices.values()) if isinstance(choices, Mapping) else (),
         "several": several,
         "symbol": symbol,
         "label": label,

@@ -5,6 +5,7 @@ import math
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -122,6 +123,8 @@ def test_few_choices_are_buttons_and_many_a_select():
     assert spec(Toy.control("NOISE"), 3)["kind"] == "choice"
     assert spec(Toy.control("FAMILY"), "one")["kind"] == "select"
     assert spec(Toy.control("METHODS"), "bc,sr")["choices"] == [["bc", "BC"], ["sr", "SR"], ["r", "R"]]
+    labelled = replace(Toy.control("METHODS"), labels=("a", "b", "c"))
+    assert spec(labelled, "bc")["choices"] == [["bc", "a"], ["sr", "b"], ["r", "c"]]
 
 
 # numbers as text

@@ -155,3 +155,14 @@ def test_every_lesson_declares_valid_defaults(lesson):
             assert control.min <= control.default <= control.max
         document = control.document
         assert document is None or schema.problem(name, document) is None
+
+
+def test_labels_are_for_the_control_alone():
+    fields = {"SHAPE": parameter("clipped-relu", help="shape", choices={"ae": "a.e.", "clipped-relu": "clipped ReLU"})}
+    shapes = type("Shapes", (Toy,), {"__annotations__": {"SHAPE": str}, **fields})
+    control = shapes.control("SHAPE")
+    assert control.choices == ("ae", "clipped-relu")
+    assert control.labels == ("a.e.", "clipped ReLU")
+    assert shapes.check({"SHAPE": "ae"}).SHAPE == "ae"
+    assert shapes.allowed("SHAPE") == "one of: ae, clipped-relu"
+    assert Toy.control("METHODS").labels == ()

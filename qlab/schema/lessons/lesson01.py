@@ -41,16 +41,22 @@ class Lesson01(Parameters):
     DISTRIBUTION: str = parameter(
         "gaussian",
         help="where the weights come from",
-        choices=("gaussian", "laplace", "trained"),
+        choices={"gaussian": "Gaussian", "laplace": "Laplace", "trained": "trained"},
         label="weights",
         note="trained: first layer of the digits network",
     )
     FAMILY: str = parameter(
-        "symmetric", help="codes of the levels", choices=("symmetric", "dorefa", "lattice"), label="grid"
+        "symmetric",
+        help="codes of the levels",
+        choices={"symmetric": "symmetric", "dorefa": "DoReFa", "lattice": "lattice"},
+        label="grid",
     )
     PER_CHANNEL: bool = parameter(False, help="a scale of its own for every channel", label="scale per channel")
     SCALE_KIND: str = parameter(
-        "least-squares", help="how the trained network is scaled", choices=("least-squares", "max"), label="scale"
+        "least-squares",
+        help="how the trained network is scaled",
+        choices={"least-squares": "best", "max": "nothing clipped"},
+        label="scale",
     )
     LAYERS: str = parameter(
         "all", help="layers that are rounded", choices=("all", "first", "middle", "last"), label="rounded layers"

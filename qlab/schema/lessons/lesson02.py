@@ -31,16 +31,26 @@ class Lesson02(Parameters):
     SURROGATE: str = parameter(
         "3-valued",
         help="the derivative declared in place of the staircase's own",
-        choices=("ae", "3-valued", "2-valued", "clipped-relu"),
+        choices={"ae": "a.e.", "3-valued": "3-valued", "2-valued": "2-valued", "clipped-relu": "clipped ReLU"},
         label="declared derivative",
     )
     DERIVATIVE: str = parameter(
-        "x", help="the variable that is differentiated", choices=("x", "resolution"), label="derivative in"
+        "x",
+        help="the variable that is differentiated",
+        choices={"x": "input x", "resolution": "resolution"},
+        label="derivative in",
     )
     RACE: str = parameter(
         "none,3-valued,relu",
         help="declared derivatives that are trained",
-        choices=("none", "ae", "3-valued", "2-valued", "relu", "identity"),
+        choices={
+            "none": "nothing",
+            "ae": "a.e.",
+            "3-valued": "3-valued",
+            "2-valued": "2-valued",
+            "relu": "ReLU",
+            "identity": "identity",
+        },
         several=True,
         label="declared derivatives",
     )
