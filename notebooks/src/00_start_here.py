@@ -58,6 +58,8 @@ lab.show("D0", P)
 #
 # Now choose STE and PGD: on a fixed grid they are BC and R again, exactly. With more bits all of them have a level near 0.3; who finds it?
 #
+# ![](figures/D0.png)
+#
 # </details>
 
 # %%

@@ -71,6 +71,8 @@ lab.show("D1", P)
 #
 # With many levels a step hardly changes the codes: Lloyd creeps. The lattice $\Delta\mathbb{Z}$ clips nothing and pays in levels.
 #
+# ![](figures/D1.png)
+#
 # </details>
 #
 # ## The formulas
@@ -210,6 +212,8 @@ lab.show("D1b", P)
 # At 2 bits the scale decides. Clipping nothing leaves three levels, two of them where almost no weight is: nearly all weights become 0. *Some* clipping is good.
 #
 # The rest of the course trains *with* the grid.
+#
+# ![](figures/D1b.png)
 #
 # </details>
 #

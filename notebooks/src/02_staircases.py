@@ -71,6 +71,8 @@ lab.show("D2", P)
 #
 # In the resolution, the a.e. slopes $1, 2, \dots$ are not zero, and the 3-valued derivative is their mean. But $\sigma$ also *falls* where a point slips to the stair below. Step back, and the falls count: what is seen moves towards the clipped ReLU's derivative.
 #
+# ![](figures/D2.png)
+#
 # </details>
 
 # %% [markdown]
@@ -189,6 +191,8 @@ lab.show("D2b", P)
 # <details><summary>What you should have seen</summary>
 #
 # With nothing declared only the last layer learns, on top of random features: no weight below ever moves. With few bits the ReLU's open end does harm: beyond the top level it goes on pulling at a unit that can answer no more. With 4 bits hardly anything lies beyond it. Which derivative is declared in $s_x$ makes no visible difference here.
+#
+# ![](figures/D2b.png)
 #
 # </details>
 #

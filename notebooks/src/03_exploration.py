@@ -71,6 +71,8 @@ lab.show("D3", P)
 # The preset "first large, then small" gives BC both: explore, then exploit.
 # "Less noise makes SR greedy" is S1's argument for large batches.
 #
+# ![](figures/D3.png)
+#
 # </details>
 
 # %%
@@ -215,6 +217,8 @@ lab.show("D3b", P)
 #
 # S1 reports for its networks that SR changes nearly 40 % of the weights and BC never more than 20 %: the two ticks.
 # Lower the step size of SR mid-run: the flips become rarer, the accuracy does not catch up. Enlarge the batch: it does.
+#
+# ![](figures/D3b.png)
 #
 # </details>
 #

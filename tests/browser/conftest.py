@@ -19,6 +19,7 @@ def lab(tmp_path_factory):
     folder, home = tmp_path_factory.mktemp("notebooks"), tmp_path_factory.mktemp("home")
     for notebook in (ROOT / "notebooks").glob("[0-9]*.ipynb"):
         shutil.copy(notebook, folder)
+    shutil.copytree(ROOT / "notebooks" / "figures", folder / "figures")
     server = Lab(folder, home)
     yield server
     server.stop()

@@ -11,6 +11,7 @@ from shelf import BOOK_NAMES, BOOKS, LESSONS, NAMES, book, code, solutions, sour
 from qlab.demos import DEMOS
 from qlab.lessons.answers import exercises
 from qlab.lessons.build import check
+from qlab.lessons.figures import entries
 from qlab.lessons.source import KEPT
 from qlab.schema import LESSONS as SCHEMAS
 
@@ -155,6 +156,19 @@ def test_relative_links_lead_somewhere(lesson, solved):
             for link in re.findall(r'(?:\]\(|(?:src|href)=")([^)"\s]+)', cell.source):
                 if not re.match(r"[a-z]+:|#", link):
                     assert (folder / link.split("#")[0]).exists(), f"{link} in {lesson.name}"
+
+
+@each
+def test_every_demo_has_its_picture_and_every_picture_its_sentence(lesson):
+    shown = [slug for cell in code(source(lesson)) for slug in re.findall(r'lab\.show\("(\w+)"', cell.source)]
+    markdown = "\n".join(cell.source for cell in source(lesson) if cell.cell_type == "markdown")
+    assert re.findall(r"!\[(.*?)\]\((.*?)\)", markdown) == [("", f"figures/{slug}.png") for slug in shown]
+    for solved in (False, True):
+        text = "\n".join(cell.source for cell in book(lesson, solved).cells)
+        for slug in shown:
+            words, path = re.search(rf"!\[(.+?)\]\((\S+/{slug}\.png)\)", text).groups()
+            assert re.sub(r"\\(.)", r"\1", words) == entries()[slug]["alt"]
+            assert (lesson.notebook(solved).parent / path).is_file()
 
 
 @each
