@@ -21,7 +21,8 @@ CALLS = {"check": {"check", "same"}, "claims": {"verdicts"}, "predict": {"predic
 
 
 def words(text):
-    """The words of a markdown cell; a formula is one word, a bar of a table none."""
+    """The words of a markdown cell; a formula is one word, a bar of a table or a picture none."""
+    text = re.sub(r"!\[\]\(\S+\)", "", text)
     return len(re.sub(r"\$\$.+?\$\$|\$[^$\n]+\$|<[^>]+>", " x ", text, flags=re.DOTALL).replace("|", " ").split())
 
 
