@@ -14,6 +14,7 @@ class BinaryConnect(Rule):
     slug = "bc"
     name = "BinaryConnect"
     defaults = {"box": float("inf")}
+    ranges = {"box": "(0, inf]"}
 
     def view(self, w, s, h, u):
         return coarse(h.Q(w), (w, 1.0))

@@ -13,7 +13,8 @@ from qlab.quantizers.grids import Grid
 class Hyper:
     """Hyper-parameters as attributes, and the quantizer on the weight's own grid. A slot never notices a stack.
 
-    numbers: numbers, 0-dim tensors, or tensors that broadcast against the weight (a stack of runs).
+    numbers: numbers, 0-dim tensors, or tensors that broadcast against the weight (a stack of runs). Among them `lr`,
+        this step's, and `t` = 1, 2, ..., the number of the step: what a schedule is a function of.
     keep: how many leading axes of the weight own a scale (runs, channels).
     scale: the stored scale, either the grid itself (`fixed`) or where Lloyd's iteration starts (None: cold).
     """

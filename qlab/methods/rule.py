@@ -11,7 +11,9 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from qlab.messages import unknown
 from qlab.methods.hyper import Hyper
+from qlab.quantizers import checks
 
 State = dict[str, Tensor]
 
@@ -26,9 +28,21 @@ class Rule:
     slug: str
     name: str
     defaults: Mapping[str, float] = {}  # hyper-parameters that are numbers: may be tensors over runs
+    ranges: Mapping[str, str] = {}  # the interval of each number, e.g. "(0, 1]"; without one: all finite
     options: Mapping[str, tuple[str, ...]] = {}  # structural choices, the default first
     random: tuple[str, ...] = ()  # the slots that need uniforms: "view", "settle"
     fixed_scale: bool = False  # the grid is computed once and stored; weights are settled on it at construction
+
+    def check(self, name: str, value: object) -> None:
+        """ValueError or TypeError unless `name` is a hyper-parameter or option of the rule, and `value` allowed."""
+        if name in self.options:
+            if value not in self.options[name]:
+                raise ValueError(unknown(f"{name} of method {self.slug!r}", value, self.options[name]))
+        elif name in self.defaults:
+            checks.inside(value, self.ranges.get(name, "(-inf, inf)"), name)
+        else:
+            known = [*self.defaults, *self.options]
+            raise ValueError(unknown(f"hyper-parameter of method {self.slug!r}", name, known))
 
     def init(self, w: Tensor, h: Hyper) -> State:
         """The state that the method keeps for each weight, e.g. a multiplier: tensors of the shape of w."""

@@ -14,6 +14,7 @@ class StraightThrough(Rule):
     slug = "ste"
     name = "Straight-through estimator"
     defaults = {"width": 1.0}
+    ranges = {"width": "(0, inf]"}
     options = {"derivative": ("identity", "hardtanh")}
 
     def view(self, w, s, h, u):

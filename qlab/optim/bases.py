@@ -32,6 +32,7 @@ DEFAULTS: Mapping[str, Mapping[str, float]] = {
     "adam": {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8},
 }
 """The numbers of each base; all of them, like those of a rule, may be tensors over the runs of a stack."""
+RANGES = {"momentum": "[0, inf)", "beta1": "[0, 1)", "beta2": "[0, 1)", "eps": "[0, inf)"}
 
 
 def buffer_names(base: str, group: Mapping) -> tuple[str, ...]:

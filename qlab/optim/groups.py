@@ -38,12 +38,11 @@ def groups(
     """
     named = {name: p for name, p in model.named_parameters() if p.requires_grad}
     if where is None:
-        chosen = [name for name in quantizable(model) if name in named]
-        if not first_last:
-            chosen = chosen[1:-1]
+        layers = quantizable(model)
+        chosen = [name for name in (layers if first_last else layers[1:-1]) if name in named]
         if not chosen:
             raise ValueError(
-                f"nothing to quantize: {type(model).__name__} has the layers {quantizable(model) or 'none'}, "
+                f"nothing to quantize: {type(model).__name__} has the layers {layers or 'none'}, "
                 "and the first and last are left out unless first_last=True"
             )
         others = {"rule": "full", "quantized": False, **(rest or {})}

@@ -10,26 +10,11 @@ from torch import Tensor
 
 from qlab.messages import unknown
 from qlab.methods import Hyper, Rule, method
-from qlab.optim.bases import BASES, DEFAULTS, buffer_names
-from qlab.optim.update import advance, check_hyper
+from qlab.optim import settings
+from qlab.optim.bases import BASES, buffer_names
+from qlab.optim.update import advance
 from qlab.quantizers.grids import Grid
 from qlab.uniforms import bits, from_bits, keys
-
-STRUCTURE = {
-    "rule": "full",
-    "base": "sgd",
-    "bits": 1,
-    "family": "symmetric",
-    "scale": "least-squares",
-    "per_channel": False,
-    "quantized": True,
-    "nesterov": False,
-    "runs": 0,
-}
-"""What is fixed for a group: one compiled step, one stack."""
-
-NUMBERS = {"lr_scale": 1.0, "weight_decay": 0.0, "spacing": 1.0}
-"""What may be a tensor over the runs of a stack, besides the numbers of the rule and of the base."""
 
 
 class QuantOptimizer(torch.optim.Optimizer):
@@ -46,15 +31,23 @@ class QuantOptimizer(torch.optim.Optimizer):
     The parameters are always the latent weights. `weights()` is what the network sees (differentiable), `quantized()`
     what is evaluated and shipped. Groups hold strings, numbers and tensors: `torch.load(weights_only=True)` works.
 
-    Raises ValueError for an unknown method, base, hyper-parameter or option, with the allowed ones and the nearest.
+    Raises ValueError or TypeError for an unknown method, base, hyper-parameter or option, with the allowed ones and the
+    nearest, for a number out of its range, and for a `rule` that no group follows (groups may name their own).
     """
 
-    def __init__(self, params, rule: str | Rule = "full", base: str = "sgd", lr: float | Tensor = 0.1, **settings):
-        settings = {"rule": method(rule).slug, "base": base, "lr": lr, "seed": 0, "t": 0, **settings}
-        super().__init__(params, {**STRUCTURE, **NUMBERS, **settings})
-        for name in settings:
+    def __init__(self, params, rule: str | Rule | None = None, base: str = "sgd", lr: float | Tensor = 0.1, **given):
+        slug = method(rule or "full").slug
+        given = {"rule": slug, "base": base, "lr": lr, "seed": 0, "t": 0, **given}
+        super().__init__(params, {**settings.STRUCTURE, **settings.NUMBERS, **given})
+        followed = [group["rule"] for group in self.param_groups]
+        if rule is not None and slug not in followed:
+            raise ValueError(
+                f"rule={slug!r}, but the groups name their own: {', '.join(followed)}; "
+                f"did you mean qlab.groups(model, {slug!r})?"
+            )
+        for name in given:
             if not any(name in group for group in self.param_groups):
-                known = dict.fromkeys(k for group in self.param_groups for k in _known(group))
+                known = dict.fromkeys(k for group in self.param_groups for k in settings.known(group))
                 raise ValueError(unknown("setting", name, known))
 
     # ------------------------------------------------------------------------------------------------ construction
@@ -62,21 +55,16 @@ class QuantOptimizer(torch.optim.Optimizer):
     @torch.no_grad()
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Adds a group; its weights are settled on their grid at once where the method keeps them there."""
+        param_group = dict(param_group)  # the caller's own stays as it is
         group = {**self.defaults, **param_group}
-        rule, own = method(group["rule"]), _known(group)
-        for name, value in group.items():
-            if name in own:
-                if name in rule.defaults or name in rule.options:
-                    check_hyper(rule, name, value)
-            elif name in param_group and name not in ("params", "param_names"):
-                raise ValueError(unknown(f"setting of a {rule.slug!r} group", name, own))
+        own = settings.checked(group, given=param_group)
         super().add_param_group(param_group)
         group = self.param_groups[-1]
         for name in set(group) - {"params", "param_names", *own}:  # settings of other groups' rules
             del group[name]
         for name, value in own.items():
             group.setdefault(name, value)
-        group["rule"] = rule.slug
+        group["rule"] = method(group["rule"]).slug
         self._start(group, group["runs"])
 
     def _start(self, group: dict[str, Any], runs: int) -> None:
@@ -86,20 +74,18 @@ class QuantOptimizer(torch.optim.Optimizer):
                 raise TypeError(f"a parameter of dtype {p.dtype} cannot be trained; floating dtypes are allowed")
             if runs and p.shape[:1] != (runs,):
                 raise ValueError(f"runs={runs}: every parameter needs a leading axis of {runs}; got {tuple(p.shape)}")
-        for name in ("lr", "seed", *_numbers(group)):
+        for name in ("lr", "seed", *settings.numbers(group)):
             shape = tuple(torch.as_tensor(group[name]).shape)
             if shape not in ((), (runs,)):
                 raise ValueError(
                     f"{name} has shape {shape}; a number or, in a stack, shape ({runs or 'runs'},) is allowed"
                 )
         lr = torch.as_tensor(group["lr"], dtype=torch.float64)
-        if not bool((lr >= 0).all()):
-            raise ValueError(f"lr={group['lr']}; numbers >= 0 are allowed")
         if lr.dim():
             group["lr_scale"], lr = lr / lr.max() if lr.max() else torch.ones_like(lr), lr.max()
         group["lr"], group["t"] = lr.clone(), torch.as_tensor(group["t"]).clone()
         group["seed"] = torch.as_tensor(group["seed"], dtype=torch.int64).clone()
-        _to_device(group)
+        settings.to_device(group)
         for p in group["params"]:
             self.state[p] = {name: torch.zeros_like(p) for name in buffer_names(group["base"], group)}
             if group["quantized"]:
@@ -108,13 +94,23 @@ class QuantOptimizer(torch.optim.Optimizer):
                     self.state[p]["scale"] = h.scale = h.grid.converged_scale(p, h.keep)
                 if rule.fixed_scale:
                     p.copy_(h.Q(p))
-                self.state[p] |= rule.init(p, h)
+                own = rule.init(p, h)
+                if taken := own.keys() & {*self.state[p], "scale"}:
+                    raise ValueError(f"state {sorted(taken)} of method {rule.slug!r} is the optimizer's; rename it")
+                self.state[p] |= own
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Loads a `state_dict()`, also one that was saved on another device."""
+        """Loads a copy of a `state_dict()`, also one that was saved on another device; every state keeps its dtype here
+        (torch would make a mask or a counter of a rule a floating tensor)."""
+        dtypes = {p: {name: value.dtype for name, value in self.state[p].items()} for p in self.state}
         super().load_state_dict(state_dict)
+        saved = [i for group in state_dict["param_groups"] for i in group["params"]]
+        here = [p for group in self.param_groups for p in group["params"]]
+        for i, p in zip(saved, here, strict=True):
+            for name, value in state_dict["state"].get(i, {}).items():
+                self.state[p][name] = value.to(p.device, dtypes[p].get(name, value.dtype), copy=True)
         for group in self.param_groups:
-            _to_device(group)
+            settings.to_device(group)
 
     # -------------------------------------------------------------------------------------------------------- step
 
@@ -134,7 +130,9 @@ class QuantOptimizer(torch.optim.Optimizer):
                 return value
             return value.to(p.dtype).reshape(runs, *[1] * (p.dim() - 1))
 
-        numbers = {name: number(group[name]) for name in _numbers(group)} | {"t": (group["t"] + 1).to(torch.float64)}
+        numbers = {name: number(group[name]) for name in settings.numbers(group)} | {
+            "t": (group["t"] + 1).to(torch.float64)
+        }
         numbers["lr"] = group["lr"] * numbers.pop("lr_scale")
         lattice = group["family"] == "lattice"
         scale = torch.as_tensor(numbers["spacing"], dtype=p.dtype) if lattice else self.state[p].get("scale")
@@ -216,25 +214,3 @@ class QuantOptimizer(torch.optim.Optimizer):
                 s = h.s(p.detach())
                 out[name] = h.grid.codes(p.detach(), s), s
         return out
-
-
-def _to_device(group: dict[str, Any]) -> None:
-    """The group's tensors (schedule, counter, seeds, numbers over the runs) beside its parameters."""
-    for name, value in group.items():
-        if isinstance(value, Tensor):
-            group[name] = value.to(group["params"][0].device)
-
-
-def _numbers(group: dict[str, Any]) -> list[str]:
-    """Names of the group's hyper-parameters that may be tensors over the runs."""
-    return [*NUMBERS, *DEFAULTS[group["base"]], *method(group["rule"]).defaults]
-
-
-def _known(group: dict[str, Any]) -> dict[str, Any]:
-    """Every setting that a group with this rule and base has, with its default."""
-    rule = method(group["rule"])
-    if group["base"] not in BASES:
-        raise ValueError(unknown("base optimizer", group["base"], BASES))
-    options = {name: choices[0] for name, choices in rule.options.items()}
-    common = {"lr": 0.1, "seed": 0, "t": 0, **STRUCTURE, **NUMBERS}
-    return {**common, **DEFAULTS[group["base"]], **rule.defaults, **options}

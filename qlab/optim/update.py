@@ -8,9 +8,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from qlab.messages import unknown
 from qlab.methods import Hyper, Rule, State, method
 from qlab.optim.bases import Base, Buffers, sgd
+from qlab.quantizers import checks
 from qlab.quantizers.grids import Grid
 from qlab.uniforms import uniform
 
@@ -45,41 +45,40 @@ def step(
     rule: a slug (`qlab.METHODS`) or a Rule. w: the latent weights, g: the gradient at what the network sees.
     bits, family, scale, spacing: the grid (`qlab.quantizers.Grid`); a number as `scale` fixes it, otherwise methods
     with a fixed grid (r, sr) take the scale of w. seed, t: the uniforms, u = uniform(seed, t, 0, w.shape).
-    state: a method's own state, updated in place. hyper: the method's hyper-parameters and options.
+    state: a dict that carries the method's own state, and the scale where one is stored, from step to step; start with
+    {}. hyper: the method's hyper-parameters and options.
 
-    Raises ValueError for an unknown method, hyper-parameter, option or grid, TypeError for weights not floating.
+    Raises ValueError or TypeError for an unknown method, hyper-parameter, option or grid, a number out of its range,
+    and for weights and gradients that are not floating or not of one shape.
     """
     rule = method(rule)
-    if not w.is_floating_point() or w.shape != g.shape:
-        raise TypeError(f"w and g must be floating and of one shape; got {w.dtype} {tuple(w.shape)}, {tuple(g.shape)}")
-    allowed = {**rule.defaults, **{name: choices[0] for name, choices in rule.options.items()}}
+    if not (w.is_floating_point() and g.is_floating_point()) or w.shape != g.shape:
+        got = f"{w.dtype} {tuple(w.shape)}, {g.dtype} {tuple(g.shape)}"
+        raise TypeError(f"w and g must be floating and of one shape; got {got}")
+    checks.inside(lr, "[0, inf)", "lr")
     for name, value in hyper.items():
-        check_hyper(rule, name, value)
-    values = {**allowed, **hyper}
+        rule.check(name, value)
+    values = {**rule.defaults, **{name: choices[0] for name, choices in rule.options.items()}, **hyper}
     grid = Grid(bits, family, scale if isinstance(scale, str) else "one")
-    numbers = {name: values[name] for name in rule.defaults} | {"lr": lr, "weight_decay": 0.0}
-    if family == "lattice" or not isinstance(scale, str):
-        s: Tensor | None = torch.as_tensor(spacing if family == "lattice" else scale, dtype=w.dtype, device=w.device)
-    else:
-        s = grid.converged_scale(w.detach()) if rule.fixed_scale or grid.iterative else None
-    fixed = rule.fixed_scale or family == "lattice" or not isinstance(scale, str)
-    h = Hyper(numbers, values, grid, scale=s, fixed=fixed)
+    numbers = {name: values[name] for name in rule.defaults} | {"lr": lr, "weight_decay": 0.0, "t": t + 1}
+    stored = dict(state or {})
+    s = stored.pop("scale", None)
+    given = family == "lattice" or not isinstance(scale, str)
+    if given:
+        name, size = ("spacing", spacing) if family == "lattice" else ("scale", scale)
+        checks.inside(size, "(0, inf)", name)
+        s = torch.as_tensor(size, dtype=w.dtype, device=w.device)
+    elif s is None and (rule.fixed_scale or grid.iterative):
+        s = grid.converged_scale(w.detach())
+    h = Hyper(numbers, values, grid, scale=s, fixed=rule.fixed_scale or given)
     u = uniform(seed, t, 0, w.shape, device=w.device, dtype=_at_least_float32(w.dtype)) if rule.random else None
     with torch.no_grad():
-        before = state or rule.init(w, h)
-        w_new, after, _ = advance(rule, sgd, w, g, before, {}, h, u)
-    if state is not None:
-        state.update(after)
+        w_new, after, _ = advance(rule, sgd, w, g, stored or rule.init(w, h), {}, h, u)
+        if state is not None:
+            state.update(after)
+            if s is not None:
+                state["scale"] = s if h.fixed else h.s(w_new)
     return w_new
-
-
-def check_hyper(rule: Rule, name: str, value) -> None:
-    """Raises ValueError unless `name` is a hyper-parameter or option of the rule, and `value` is allowed for it."""
-    if name in rule.options:
-        if value not in rule.options[name]:
-            raise ValueError(unknown(f"{name} of method {rule.slug!r}", value, rule.options[name]))
-    elif name not in rule.defaults:
-        raise ValueError(unknown(f"hyper-parameter of method {rule.slug!r}", name, [*rule.defaults, *rule.options]))
 
 
 def _at_least_float32(dtype: torch.dtype) -> torch.dtype:

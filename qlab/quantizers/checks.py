@@ -80,6 +80,17 @@ def positive(value: object, name: str) -> None:
         raise ValueError(f"{name} = {value!r}; allowed: a finite number greater than 0")
 
 
+def inside(value: object, interval: str, name: str) -> None:
+    """A number, or a tensor of numbers, in an interval such as "[0, 1)"; NaN is in none."""
+    if isinstance(value, bool) or not isinstance(value, Real | Tensor):
+        raise TypeError(f"{name} = {value!r} is not a number; allowed: numbers in {interval}")
+    low, high = (float(end) for end in interval[1:-1].split(","))
+    x = torch.as_tensor(value, dtype=torch.float64)
+    above, below = x > low if interval[0] == "(" else x >= low, x < high if interval[-1] == ")" else x <= high
+    if not (above & below).all():
+        raise ValueError(f"{name} = {value}; allowed: numbers in {interval}")
+
+
 def non_negative(value: object, name: str) -> None:
     """A tensor of finite numbers, at least 0."""
     tensor(value, name)

@@ -109,8 +109,11 @@ class Config:
         if self.nesterov and (self.base != "sgd" or self.momentum == 0):
             problems.append(f"nesterov needs base='sgd' and momentum > 0, got {self.base!r} and {self.momentum:g}")
         rule = METHODS[self.method]
-        known = [*rule.defaults, *rule.options]
-        problems += [unknown(f"option of method {self.method!r}", n, known) for n in self.hyper if n not in known]
+        for name, value in self.hyper.items():
+            try:
+                rule.check(name, value)
+            except (TypeError, ValueError) as error:
+                problems.append(str(error))
         return problems
 
     def record(self) -> dict[str, Any]:

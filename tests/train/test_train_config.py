@@ -34,6 +34,8 @@ from qlab.train.config import Config, ConfigError
         ({"bf16": 1}, ["bf16=1", "true or false"]),
         ({"seed": -1}, ["seed=-1"]),
         ({"hyper": {"bx": 1.0}}, ["'bx'", "did you mean 'box'"]),
+        ({"hyper": {"box": "wide"}}, ["box = 'wide'", "not a number"]),
+        ({"hyper": {"box": -1.0}}, ["box = -1.0", "(0, inf]"]),
         ({"hyper": 3}, ["hyper=3", "mapping"]),
         ({"bits": 0, "lr": -1.0}, ["bits=0", "lr=-1.0"]),
     ],
