@@ -14,6 +14,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from qlab.messages import unknown
+
 STREAMS = ("weights", "init", "order", "crop", "flip", "noise", "data")
 """What a number is for; different streams are independent."""
 
@@ -44,6 +46,8 @@ def _word(value: Integer, device: torch.device | str | None) -> Tensor:
 
 def keys(seed: Integer, step: Integer, number: Integer, *, stream: str = "weights", device=None) -> Tensor:
     """The 64-bit keys of (seed, step, number), which broadcast against each other: int32, shape (..., 2)."""
+    if stream not in STREAMS:
+        raise ValueError(unknown("stream", stream, STREAMS))
     seed, step, number = (_word(v, device).unsqueeze(-1) for v in (seed, step, number))
     salt = 0x632BE5AB * (1 + STREAMS.index(stream))
     first, second = _signed(salt), _signed(0x9E3779B9 ^ (salt * 0x85157AF5))
@@ -60,11 +64,13 @@ def bits(key: Tensor, n: int) -> Tensor:
 
 
 def from_bits(x: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-    """The upper 24 bits of each word as a uniform number in [0, 1), a multiple of 2^-24 in every dtype."""
+    """The upper 24 bits of each word as a uniform number in [0, 1), a multiple of 2^-24, in float32 or float64."""
     return (x >> 8).bitwise_and_(0xFFFFFF).to(dtype).mul_(2.0**-24)
 
 
-def _shaped(seed: Integer, step: Integer, number: Integer, shape: Sequence[int], stream: str, device) -> Tensor:
+def _shaped(seed: Integer, step: Integer, number: Integer, shape: tuple[int, ...], stream, device, dtype) -> Tensor:
+    if dtype not in (torch.float32, torch.float64):  # 24 bits: in bfloat16 1 - 2^-24 is 1, in float16 2^24 is infinite
+        raise ValueError(f"dtype={dtype}; allowed: torch.float32, torch.float64")
     key = keys(seed, step, number, stream=stream, device=device)
     return bits(key, math.prod(shape)).reshape(*key.shape[:-1], *shape)
 
@@ -79,12 +85,12 @@ def uniform(
     device: torch.device | str | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
-    """Uniform numbers in [0, 1), multiples of 2^-24.
+    """Uniform numbers in [0, 1), multiples of 2^-24; ValueError for an unknown stream and dtypes of fewer digits.
 
     `seed`, `step`, `number` (of a parameter, say): integers or integer tensors, which broadcast; the result has their
     shape followed by `shape`. So a seed of shape (runs,) gives (runs, *shape), and run i is bit-equal to seed[i] alone.
     """
-    return from_bits(_shaped(seed, step, number, tuple(shape), stream, device), dtype)
+    return from_bits(_shaped(seed, step, number, tuple(shape), stream, device, dtype), dtype)
 
 
 def normal(
@@ -98,7 +104,7 @@ def normal(
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
     """Standard normal numbers sqrt(2) erfinv(2u - 1), u at the middle of its cell of width 2^-24 (so |z| < 5.5)."""
-    x = _shaped(seed, step, number, tuple(shape), stream, device)
+    x = _shaped(seed, step, number, tuple(shape), stream, device, dtype)
     centred = (((x >> 8) & 0xFFFFFF) * 2 + (1 - 2**24)).to(dtype).mul_(2.0**-24)  # exact: odd integers below 2^24
     return torch.erfinv(centred).mul_(math.sqrt(2))
 

@@ -108,3 +108,13 @@ def test_compiled_equals_eager():
     compiled = torch.compile(f, backend="eager", fullgraph=True)
     for step in range(3):
         assert torch.equal(compiled(torch.tensor(step)), f(torch.tensor(step)))
+
+
+@pytest.mark.parametrize("draw", [uniforms.uniform, uniforms.normal])
+def test_too_few_digits_and_unknown_streams_are_refused(draw):
+    """In bfloat16 the largest number would be 1, in float16 infinite."""
+    for dtype in (torch.bfloat16, torch.float16, torch.int64):
+        with pytest.raises(ValueError, match=f"dtype={dtype}"):
+            draw(0, 0, 0, (4,), dtype=dtype)
+    with pytest.raises(ValueError, match="did you mean 'weights'"):
+        draw(0, 0, 0, (4,), stream="wieghts")
