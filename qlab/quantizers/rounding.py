@@ -90,7 +90,7 @@ def q_d(w: Tensor, spacing: float | Tensor) -> Tensor:
     Source: S1, Q_d (the brackets of the print are a floor).
     """
     spacing = _spacing(w, spacing)
-    return spacing * away(wide(w) / wide(spacing)).to(w.dtype)
+    return (wide(spacing) * away(wide(w) / wide(spacing))).to(w.dtype)  # a float16 has no room for codes above 65504
 
 
 def q_s(w: Tensor, spacing: float | Tensor, u: Tensor) -> Tensor:
@@ -101,8 +101,9 @@ def q_s(w: Tensor, spacing: float | Tensor, u: Tensor) -> Tensor:
     """
     spacing = _spacing(w, spacing)
     checks.uniforms(u, w)
-    k = (wide(w) / wide(spacing)).floor().to(w.dtype)
-    lo, hi = spacing * k, spacing * (k + 1)
+    k = (wide(w) / wide(spacing)).floor()
+    lo, hi = (wide(spacing) * code for code in (k, k + 1))
+    lo, hi = lo.to(w.dtype), hi.to(w.dtype)
     return torch.where(upward(w, lo, hi, u), hi, lo)
 
 

@@ -158,3 +158,13 @@ def test_rounding_keeps_dtype_and_shape():
             nearest(w, w[0].sort()[0]),
         ):
             assert (q.dtype, q.shape) == (dtype, w.shape)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_codes_beyond_the_format_do_not_overflow(dtype):
+    """1000 is 100,000 times 0.01: no float16, but the rounded weight is one."""
+    w = torch.tensor([1000.0, -1000.0], dtype=dtype)
+    spacing = torch.tensor(0.01, dtype=dtype)
+    assert ((q_d(w, spacing) - w).abs() <= spacing).all()
+    for u in (0.0, 0.5, 0.999):
+        assert ((q_s(w, spacing, torch.full((2,), u)) - w).abs() <= spacing).all()
