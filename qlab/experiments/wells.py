@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 import torch
@@ -188,6 +188,7 @@ def simulate(
     if method != "bc":
         w = code * spacing
     at, t, g = np.empty((iterations, runs), dtype=np.int64), 0, np.empty(runs)
+    nearest = np.rint if noise else partial(_round, spacing=1.0)  # equal but at ties, where no noisy step ends
     for eta, count in stages(step_size, iterations, schedule):
         step, shake = eta * slope, (eta * noise) * z[t : t + count]
         for row in shake:  # in place: this loop is most of the time of a drag
@@ -197,7 +198,7 @@ def simulate(
             w -= row
             if method == "bc":
                 np.divide(w, spacing, out=code)
-                np.rint(code, out=code)  # = Q_d / spacing: after a noisy step no weight is a tie
+                code = nearest(code)
             elif method == "r":
                 w = _round(w, spacing)
                 code = w / spacing

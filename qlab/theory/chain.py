@@ -37,8 +37,11 @@ def _mean_excess(d: Tensor, s: Tensor) -> Tensor:
 def transition(x: Tensor, gradient: Gradient, *, step_size: float, noise: float, method: str = "sr") -> Tensor:
     """T (K, K), rows = sources: T[i, j] = probability of a step of `method` ("sr", "r") from level x[i] to level x[j].
 
-    x (K,): consecutive levels, float64. Rows sum to 1. Source: S1, the two update rules.
+    x (K,): consecutive levels, float64; step_size and noise > 0, else ValueError. Rows sum to 1.
+    Source: S1, the two update rules.
     """
+    if not (step_size > 0 and noise > 0):
+        raise ValueError(f"step_size={step_size}, noise={noise}; allowed: both > 0 (without noise there is no chain)")
     spacing = x[1] - x[0]
     mean = (x - step_size * gradient(x)).unsqueeze(1)
     s = torch.as_tensor(step_size * noise, dtype=x.dtype)

@@ -132,3 +132,9 @@ def test_exploration_first_then_concentration():
 def test_an_unknown_method_is_named():
     with pytest.raises(ValueError, match="unknown method 'bcc'"):
         experiment.simulate("bcc", step_size=0.01, **TOY)
+
+
+def test_without_noise_ties_go_away_from_zero_too():
+    """w = 0.625, then -0.125, half a spacing below 0, then 0.125, ...: each a tie."""
+    run = experiment.simulate("bc", step_size=0.5, noise=0.0, start=0.625, spacing=0.25, iterations=4, runs=1)
+    assert run.levels[run.at].ravel().tolist() == [0.75, -0.25, 0.25, -0.25]

@@ -148,3 +148,10 @@ def test_an_unknown_method_and_a_vanishing_rate_are_named():
         T(0.01, method="bc")
     with pytest.raises(ValueError, match=r"noise 0\.01 is too small"):
         chain.small_step_law(X, wells.gradient, noise=0.01)
+
+
+@pytest.mark.parametrize("method", ["sr", "r"])
+def test_a_chain_needs_noise_and_a_step(method):
+    for step_size, noise in ((0.0, 3.0), (0.1, 0.0)):
+        with pytest.raises(ValueError, match="allowed: both > 0"):
+            chain.transition(X, wells.gradient, step_size=step_size, noise=noise, method=method)
