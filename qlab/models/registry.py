@@ -39,7 +39,7 @@ def build(
     if name not in MODELS:
         raise ValueError(unknown("model", name, MODELS))
     if name.startswith("mlp"):
-        hidden = width or DEFAULT_WIDTH["mlp"]
+        hidden = DEFAULT_WIDTH["mlp"] if width is None else width
         sizes = (math.prod(shape), hidden, hidden, classes)
         return MLP(sizes, runs, batch_norm=name == "mlp-bn", seed=seed, act=act)
     if runs:
@@ -50,6 +50,6 @@ def build(
         raise ValueError(
             f"model={name!r} needs images (channels, height, width); this data set has inputs {tuple(shape)}"
         )
-    width = width or DEFAULT_WIDTH["resnet"]
+    width = DEFAULT_WIDTH["resnet"] if width is None else width
     depth = int(name.removeprefix("resnet"))
     return ResNet(depth, width=width, classes=classes, channels=shape[0], shortcut=shortcut, act=act, seed=int(seed))

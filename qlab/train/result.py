@@ -37,8 +37,12 @@ def write(folder: Path, result: Mapping[str, Any]) -> Path:
         os.link(temporary, path)  # fails if the name is taken, where a rename would overwrite
     except FileExistsError:
         raise FinishedError(f"{path} is a finished result; nothing was overwritten") from None
+    except OSError:  # a file system without links; whoever trains in this folder holds its lock
+        if path.exists():
+            raise FinishedError(f"{path} is a finished result; nothing was overwritten") from None
+        os.replace(temporary, path)
     finally:
-        temporary.unlink()
+        temporary.unlink(missing_ok=True)
     sync_folder(folder)
     return path
 

@@ -59,6 +59,7 @@ def _train(
     run = Run(config)
     if stored:
         _resume(run, clock, *stored)
+    origin = result.provenance(run.device)  # now: the files may change while it runs
     show = show or progress.show(run.total, run.step)
     if stored:
         show.say(f"continuing at step {run.step} of {run.total} from {stored[1]}")
@@ -83,7 +84,7 @@ def _train(
         raise DivergedError(f"{error}; training stopped{where}. A smaller --lr may help") from None
     finally:
         show.close()
-    record = _record(run, clock)
+    record = _record(run, clock, origin)
     if folder:
         result.write(folder, record)
     return record
@@ -144,7 +145,7 @@ def _resume(run: Run, clock: _Clock, state: dict[str, Any], path: Path) -> None:
     clock.load(state)
 
 
-def _record(run: Run, clock: _Clock) -> dict[str, Any]:
+def _record(run: Run, clock: _Clock, origin: dict[str, Any]) -> dict[str, Any]:
     """The result: what was run, on what, how long, and what came out."""
     trained = len(run.dataset.rows("train"))
     return {
@@ -163,7 +164,7 @@ def _record(run: Run, clock: _Clock) -> dict[str, Any]:
         "quantized_parameters": len(run.codes),
         "levels": levels(run),
         "seeds": [run.config.seed],
-        "provenance": result.provenance(run.device),
+        "provenance": origin,
         **clock.state(),
         "evaluations": run.history["evaluations"],
         "history": run.history["steps"],

@@ -143,3 +143,9 @@ def test_bad_input_is_named(call, words):
     with pytest.raises(ValueError) as error:
         call()
     assert all(word in str(error.value) for word in words)
+
+
+@pytest.mark.parametrize("name", ["mlp", "resnet8"])
+def test_a_width_of_0_is_not_the_default_width(name):
+    with pytest.raises(ValueError, match=r"width=0|sizes="):
+        build(name, shape=(1, 8, 8), classes=10, width=0)

@@ -72,3 +72,28 @@ def test_lines_say_where_the_run_is(capsys):
     assert "step 7/10" in first
     assert "loss 1.23" in first
     assert "left" in first
+
+
+def test_a_file_system_without_links_keeps_the_result_too(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(result.os, "link", refuse)
+    path = result.write(tmp_path, {"a": 1})
+    assert result.read(tmp_path) == {"a": 1}
+    with pytest.raises(FinishedError, match="nothing was overwritten"):
+        result.write(tmp_path, {"a": 2})
+    assert json.loads(path.read_text()) == {"a": 1}
+    assert [p.name for p in tmp_path.iterdir()] == [result.RESULT]
+
+
+def test_the_commit_is_that_of_the_start(monkeypatch):
+    said, advance = ["at the start"], Run.advance
+    monkeypatch.setattr(result, "commit", lambda: said[0])
+
+    def edited(run):
+        said[0] = "edited while it ran"
+        advance(run)
+
+    monkeypatch.setattr(Run, "advance", edited)
+    assert train(Config(steps=2), show=Silent())["provenance"]["commit"] == "at the start"
