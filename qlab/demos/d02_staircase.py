@@ -146,11 +146,8 @@ class Staircase(Demo):
             look.verticals(data.spikes if data.spikes.size else np.nan, *tall, dash="solid", **left),
             look.line(*data.slope, fill="tozeroy", fillcolor=look.tint(look.MUTED), **left),
             look.line(*data.declared, color=ORANGE, width=2.6, name="declared slope", **left),
-            look.line(
-                np.array([VIEW[1] - 0.14, VIEW[1]]), np.array([document] * 2), color=look.INK, width=2,
-                mode="lines+text", text=[words, ""], textposition="middle left", cliponaxis=False,
-                textfont={"size": 11, "color": look.MUTED, "family": look.FONT}, **left,
-            ),
+            look.line(np.array([VIEW[1] - 0.14, VIEW[1]]), np.array([document] * 2), color=look.INK, width=2, **left),
+            look.label(VIEW[1], document + 0.06, words, where="top left", **left),
             look.label(VIEW[0] + 0.01, BOTTOM[1] - 0.02, what, where="bottom right", color=look.INK, **left),
         ]  # fmt: skip
         x = look.axis("", VIEW, showticklabels=False, anchor="y", tickmode="linear", tick0=0, dtick=0.5)

@@ -12,13 +12,13 @@ import plotly.graph_objects as go
 from qlab.demos import look
 from qlab.demos.base import Demo
 
-WIDTH = 112  # characters of a caption line
+WIDTH = 104  # characters of a caption line
 
 
 def wrap(text: str) -> list[str]:
-    """The lines of a caption: the marks of **bold** take no room, a number keeps its unit."""
+    """The lines of a caption: the marks of **bold** take no room, a number keeps its unit, "η = 0.1" stays whole."""
     lines, room = [""], 0
-    for word in re.sub(r"(?<=[\d*]) (?=%|\d)", "\u00a0", text).split(" "):
+    for word in re.sub(r"(?<=[\d*]) (?=%|\d)| (?==)|(?<==) ", "\u00a0", text).split(" "):
         width = len(word.replace("**", "")) + 1
         if room < width and lines[-1]:
             lines.append("")

@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -87,7 +87,7 @@ def stale(slug: str, project: Path | None = None) -> str:
     return ""
 
 
-def draw(slugs: Iterable[str] = DEMOS, say: Callable[[str], None] = lambda line: None) -> None:
+def draw(slugs: Collection[str] = DEMOS, say: Callable[[str], None] = lambda line: None) -> None:
     """Draw the pictures of the demos and keep their sentences. FigureError in one line where there is no Chromium."""
     try:
         from choreographer.browsers.chromium import ChromeNotFoundError

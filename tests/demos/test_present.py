@@ -17,7 +17,7 @@ from toys import Toy, ToyDemo, ToyTraining
 from qlab.demos import look, present, show
 from qlab.demos.card import Card
 from qlab.demos.controls import grid, spec
-from qlab.demos.static import Static
+from qlab.demos.static import WIDTH, Static, wrap
 from qlab.demos.training import TrainingCard
 from qlab.schema import parameter
 
@@ -70,7 +70,7 @@ def test_the_static_bundle_is_small_and_has_no_widget():
     assert static.alt in bundle["text/plain"]
     assert "**" not in static.alt
     figure = bundle["application/vnd.plotly.v1+json"]
-    assert figure["layout"]["annotations"][-1]["text"].startswith("At η = 0.1")
+    assert figure["layout"]["annotations"][-1]["text"].replace("\u00a0", " ").startswith("At η = 0.1")
     assert ToyDemo.title in figure["layout"]["title"]["text"]
     assert static.state["STEP_SIZE"] == 0.1
     assert "STEP_SIZE 0.1" in static.command
@@ -154,3 +154,12 @@ def test_a_share_that_only_rounds_to_all_or_nothing_says_so():
 def test_methods_differ_without_colour():
     looks = [(s.dash, s.marker, s.pattern) for s in look.STYLES.values()]
     assert len(set(looks)) == len(looks)
+
+
+def test_a_caption_breaks_between_words_and_keeps_its_text():
+    text = "After **300** steps at η = **0.1**: **50** %, " * 9
+    lines = wrap(text.strip())
+    assert " ".join(lines).replace("\u00a0", " ") == text.strip()
+    assert max(len(line.replace("**", "")) for line in lines) <= WIDTH
+    for line in lines:
+        assert not line.startswith(("%", "=", "**0.1"))
