@@ -28,5 +28,7 @@ def sign_changes(before: Tensor, after: Tensor, runs: int = 0) -> Tensor:
 
 def distance_to_grid(w: Tensor, quantized: Tensor, runs: int = 0) -> Tensor:
     """Relative distance |w - Q(w)| / |w| (Euclidean norms); 0 for weights on their grid, also if all are zero."""
-    error, size = ((x.detach().flatten(runs) ** 2).sum(-1).sqrt() for x in (w - quantized, w))
+    error, size = (
+        torch.linalg.vector_norm(x.detach().flatten(runs), dim=-1, dtype=torch.float64) for x in (w - quantized, w)
+    )
     return error / torch.where(size > 0, size, torch.ones_like(size))

@@ -38,7 +38,7 @@ def option(default: Any, help: str, *, choices=None, low: float | None = None, a
 class Config:
     """One training run. `Config(method="sr", bits=2, steps=300)`; a bad value raises `ConfigError`."""
 
-    dataset: str = option("digits", f"data set: {', '.join(names())}, or a folder of images")
+    dataset: str = option("digits", f"data set: {', '.join(names())}, folder:PATH or archive:PATH")
     subset: int | None = option(None, "train on this many images only", low=1)
     model: str = option("mlp", "network", choices=MODELS)
     width: int | None = option(None, "hidden units (mlp), channels of the first stage (resnet)", low=1)
