@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
 from qlab.demos import look
-from qlab.demos.base import Figure, Key, TrainingDemo
-from qlab.experiments.activations import CHOICES, Measured, Stack
+from qlab.demos.base import Figure, Key
+from qlab.demos.race import Race, RaceDemo
+from qlab.experiments.activations import CHOICES, Stack
 from qlab.schema.lessons import Lesson02
 
-FRAMES = 50
 ORANGE, BROWN = look.COLORS["ste"], "#8C4A00"
 PENS = {  # colour and dash: a surrogate is an STE, so all but "nothing declared" are of its colour
     "none": (look.INK, "dot", "nothing declared"),
@@ -22,18 +22,6 @@ PENS = {  # colour and dash: a surrogate is an STE, so all but "nothing declared
     "relu": (BROWN, "dashdot", "ReLU"),
     "identity": (BROWN, "longdash", "identity"),
 }
-
-
-@dataclass
-class Race:
-    """One network per choice, and what has been measured so far."""
-
-    stacks: dict[str, Stack]
-    steps: int
-    bits: int
-    step_size: float
-    frame: int = 0
-    history: dict[str, list[Measured]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -50,48 +38,25 @@ class Lap:
     moved: dict[str, float]
 
 
-class SurrogateRace(TrainingDemo):
+class SurrogateRace(RaceDemo):
     """An MLP 64 - 32 - 32 - 10 per choice, same start, same batches; weights are not quantized."""
 
     slug: ClassVar[str] = "D2b"
     title: ClassVar[str] = "Which declared derivative lets a network learn?"
     parameters = Lesson02
     controls = ("ACT_BITS", "RACE", "TRAIN_STEP_SIZE", "TRAIN_STEPS")
-    live_controls = ("TRAIN_STEP_SIZE",)
     presets: ClassVar[dict] = {
         "nothing declared, nothing learned": {"RACE": "none,3-valued"},
         "an open end: ReLU at 2 bits": {"RACE": "3-valued,relu", "ACT_BITS": 2},
         "with 4 bits the end hardly matters": {"RACE": "3-valued,relu", "ACT_BITS": 4},
         "in s_x: a.e., 3-valued, 2-valued": {"RACE": "ae,3-valued,2-valued"},
     }
-    frames: ClassVar[int] = FRAMES
     height: ClassVar[int] = 400
     gaps: ClassVar[tuple[str, ...]] = tuple(CHOICES)  # before the first step there is no training loss
 
-    def begin(self, P: Lesson02) -> Race:
-        chosen = [choice for choice in CHOICES if choice in P.several("RACE")]
+    def stacks(self, P: Lesson02) -> dict[str, Stack]:
         setting: dict[str, Any] = {"bits": P.ACT_BITS, "step_size": P.TRAIN_STEP_SIZE, "device": P.DEVICE}
-        stacks = {choice: Stack(choice, [P.SEED], **setting) for choice in chosen}
-        run = Race(stacks, P.TRAIN_STEPS, P.ACT_BITS, P.TRAIN_STEP_SIZE)
-        self._measure(run)
-        return run
-
-    def advance(self, run: Race) -> None:
-        run.frame += 1
-        for stack in run.stacks.values():
-            while stack.done < round(run.steps * run.frame / FRAMES):
-                stack.step()
-        self._measure(run)
-
-    def live(self, P: Lesson02, run: Race) -> None:
-        run.step_size = P.TRAIN_STEP_SIZE
-        for stack in run.stacks.values():
-            stack.set_step_size(P.TRAIN_STEP_SIZE)
-
-    @staticmethod
-    def _measure(run: Race) -> None:
-        for choice, stack in run.stacks.items():
-            run.history.setdefault(choice, []).append(stack.measure())
+        return {choice: Stack(choice, [P.SEED], **setting) for choice in CHOICES if choice in P.several("RACE")}
 
     def snapshot(self, run: Race) -> Lap:
         seen = run.history
@@ -101,7 +66,8 @@ class SurrogateRace(TrainingDemo):
         if len(step) == 1:
             loss = {choice: np.full(1, np.log(10.0)) for choice in loss}  # where a network that knows nothing is
         moved = {choice: float(of[-1].moved[0]) for choice, of in seen.items()}
-        return Lap(int(step[-1]), run.steps, run.bits, run.step_size, step, accuracy, loss, moved)
+        P, eta = run.P, run.step_sizes[-1][1]
+        return Lap(int(step[-1]), P.TRAIN_STEPS, P.ACT_BITS, eta, step, accuracy, loss, moved)
 
     def figure(self, data: Lap) -> Figure:
         right: dict[str, Any] = {"xaxis": "x2", "yaxis": "y2"}

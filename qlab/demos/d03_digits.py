@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
 from qlab.demos import look
-from qlab.demos.base import Figure, Key, TrainingDemo
-from qlab.experiments.digits import METHODS, Measured, Stack
+from qlab.demos.base import Figure, Key
+from qlab.demos.race import Race, RaceDemo
+from qlab.experiments.digits import METHODS, Stack
 from qlab.schema.lessons import Lesson03
 
-FRAMES = 50
 EXPLORED = {"sr": 0.40, "bc": 0.20}  # S1: SR "nearly 40 %" of the weights changed, BC "never more than 20 %"
-
-
-@dataclass
-class Race:
-    """One network per method, and what has been measured so far."""
-
-    stacks: dict[str, Stack]
-    steps: int
-    bits: int
-    batch: int
-    frame: int = 0
-    history: dict[str, list[Measured]] = field(default_factory=dict)
-    step_sizes: list[tuple[int, float]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -48,7 +35,7 @@ class Lap:
 CURVES = ("quantized_accuracy", "train_loss", "flips", "changed", "latent_accuracy")
 
 
-class DigitsRace(TrainingDemo):
+class DigitsRace(RaceDemo):
     """An MLP 64 - 32 - 10 per method on digits, same start, same batches. The step size may change mid-run."""
 
     slug: ClassVar[str] = "D3b"
@@ -56,7 +43,6 @@ class DigitsRace(TrainingDemo):
     parameters = Lesson03
     controls = ("TRAIN_STEP_SIZE", "BITS", "TRAIN_BATCH", "RACE")
     more = ("TRAIN_STEPS",)
-    live_controls = ("TRAIN_STEP_SIZE",)
     presets: ClassVar[dict] = {
         "a large batch helps SR": {"TRAIN_BATCH": 128},
         "a small batch hurts SR": {"TRAIN_BATCH": 8},
@@ -64,33 +50,13 @@ class DigitsRace(TrainingDemo):
         "STE with the identity is BC": {"RACE": "bc,ste"},
         "a free scale does not save rounding": {"RACE": "r,pgd"},
     }
-    frames: ClassVar[int] = FRAMES
     height: ClassVar[int] = 460
     gaps: ClassVar[tuple[str, ...]] = ("train_loss", "flips")
 
-    def begin(self, P: Lesson03) -> Race:
-        def stack(method: str) -> Stack:
-            return Stack(
-                method, [P.SEED], bits=P.BITS, step_size=P.TRAIN_STEP_SIZE, batch=P.TRAIN_BATCH, device=P.DEVICE
-            )
-
-        stacks = {method: stack(method) for method in METHODS if method in P.several("RACE")}
-        run = Race(stacks, P.TRAIN_STEPS, P.BITS, P.TRAIN_BATCH, step_sizes=[(0, P.TRAIN_STEP_SIZE)])
-        self._measure(run)
-        return run
-
-    def advance(self, run: Race) -> None:
-        run.frame += 1
-        for stack in run.stacks.values():
-            while stack.done < round(run.steps * run.frame / FRAMES):
-                stack.step()
-        self._measure(run)
-
-    def live(self, P: Lesson03, run: Race) -> None:
-        done = next(iter(run.stacks.values())).done
-        for stack in run.stacks.values():
-            stack.step_size = P.TRAIN_STEP_SIZE
-        run.step_sizes = [(at, eta) for at, eta in run.step_sizes if at < done] + [(done, P.TRAIN_STEP_SIZE)]
+    def stacks(self, P: Lesson03) -> dict[str, Stack]:
+        setting: dict[str, Any] = {"bits": P.BITS, "batch": P.TRAIN_BATCH, "device": P.DEVICE}
+        chosen = [method for method in METHODS if method in P.several("RACE")]
+        return {method: Stack(method, [P.SEED], step_size=P.TRAIN_STEP_SIZE, **setting) for method in chosen}
 
     def snapshot(self, run: Race) -> Lap:
         first = next(iter(run.history.values()))
@@ -101,12 +67,8 @@ class DigitsRace(TrainingDemo):
         for curve in curves.values():  # before the first step there is no training loss, and nothing has moved
             curve["train_loss"][0] = curve["flips"][0] = np.nan
         step = np.array([m.step for m in first], dtype=float)
-        return Lap(first[-1].step, run.steps, run.bits, run.batch, tuple(run.step_sizes), step, curves)
-
-    @staticmethod
-    def _measure(run: Race) -> None:
-        for method, stack in run.stacks.items():
-            run.history.setdefault(method, []).append(stack.measure())
+        P = run.P
+        return Lap(run.done, P.TRAIN_STEPS, P.BITS, P.TRAIN_BATCH, tuple(run.step_sizes), step, curves)
 
     def figure(self, data: Lap) -> Figure:
         traces: list[dict[str, Any]] = []

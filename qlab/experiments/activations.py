@@ -85,9 +85,14 @@ class Stack:
         self.test = normalise(images, digits.mean, digits.std, torch.float32).flatten(1)
         self._loss, self._since = torch.zeros(len(seed), dtype=torch.float64, device=place), 0
 
-    def set_step_size(self, step_size: float) -> None:
+    @property
+    def step_size(self) -> float:
+        return self.descent.param_groups[0]["lr"]
+
+    @step_size.setter
+    def step_size(self, value: float) -> None:
         for group, factor in zip(self.descent.param_groups, (1.0, SLOWER), strict=False):
-            group["lr"] = factor * step_size
+            group["lr"] = factor * value
 
     def step(self) -> None:
         x, y = self.loader.batch(self.done)

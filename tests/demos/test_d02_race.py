@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from qlab.demos import look
-from qlab.demos.d02_race import FRAMES, PENS, SurrogateRace
+from qlab.demos.d02_race import PENS, SurrogateRace
 from qlab.demos.patch import diff
 from qlab.experiments import activations
 from qlab.schema.lessons import Lesson02
@@ -22,7 +22,7 @@ def run(frames, **changes):
 
 
 def test_the_run_is_the_experiment():
-    data = DEMO.snapshot(run(FRAMES))
+    data = DEMO.snapshot(run(DEMO.frames))
     assert data.done == 50
     for choice in ("none", "3-valued", "relu"):
         alone = activations.train(choice, [0], steps=50)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from qlab.demos import look
-from qlab.demos.d03_digits import CURVES, FRAMES, DigitsRace
+from qlab.demos.d03_digits import CURVES, DigitsRace
 from qlab.demos.patch import diff
 from qlab.experiments import digits
 from qlab.schema.lessons import Lesson03
@@ -22,11 +22,11 @@ def run(frames, **changes):
 
 
 def test_frames_add_up_to_the_run_and_the_curves_are_the_measurements():
-    data = DEMO.snapshot(run(FRAMES))
+    data = DEMO.snapshot(run(DEMO.frames))
     assert data.done == 100
-    assert len(data.step) == FRAMES + 1
+    assert len(data.step) == DEMO.frames + 1
     for method, curve in data.curves.items():
-        alone = digits.train(method, [0], steps=100, measurements=FRAMES)
+        alone = digits.train(method, [0], steps=100, measurements=DEMO.frames)
         for what in CURVES:
             assert float(curve[what][-1]) == pytest.approx(float(getattr(alone[-1], what)[0]), abs=1e-5)
     figure = DEMO.figure(data)

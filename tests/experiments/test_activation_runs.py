@@ -40,7 +40,7 @@ def test_resolutions_take_a_hundredth_of_the_step():
     stack.step()
     for m, s in zip(layers, before, strict=True):
         torch.testing.assert_close(m.resolution.detach(), s - 0.002 * m.resolution.grad)
-    stack.set_step_size(0.4)
+    stack.step_size = 0.4
     assert [group["lr"] for group in stack.descent.param_groups] == [0.4, pytest.approx(0.004)]
 
 
