@@ -23,9 +23,8 @@ class QuantOptimizer(torch.optim.Optimizer):
     params: (named) parameters or groups with their own settings: `model.named_parameters()`, `qlab.groups(model)`.
     rule: the method, a slug of `qlab.METHODS`. base: "sgd" (momentum, nesterov) or "adam" (beta1, beta2, eps).
     lr: kept as a 0-dim tensor, so that torch's schedulers work and nothing recompiles; a vector over the runs is split
-    into lr (its maximum) and `lr_scale`. bits, family, scale, spacing: the grid (`qlab.quantizers.Grid`); per_channel:
-    a scale for each entry of the first axis, the output channels of Linear and Conv; quantized=False leaves a group as
-    it is. seed: of the uniforms; a vector over the runs gives each its own.
+    into lr (its maximum) and `lr_scale`. bits, family, scale, spacing, per_channel: the grid (`qlab.quantizers.Grid`);
+    quantized=False leaves a group as it is. seed: of the uniforms; a vector over the runs gives each its own.
     runs=C: a stack; every parameter has a leading axis of C runs, and any number may be a tensor of shape (C,).
     The rule's own hyper-parameters and options are further keywords.
 
@@ -94,11 +93,6 @@ class QuantOptimizer(torch.optim.Optimizer):
                 if h.grid.iterative or (h.fixed and h.scale is None):
                     self.state[p]["scale"] = h.scale = h.grid.converged_scale(p, h.keep)
                 if rule.fixed_scale:
-                    if not (h.s(p) > 0).all():
-                        raise ValueError(
-                            f"method {rule.slug!r} keeps the grid of the first weights, and a tensor of shape "
-                            f"{tuple(p.shape)} is all zero; initialise it, or choose scale='one' or the lattice"
-                        )
                     p.copy_(h.Q(p))
                 own = rule.init(p, h)
                 if taken := own.keys() & {*self.state[p], "scale"}:

@@ -167,14 +167,3 @@ def test_bad_settings_say_what_was_meant(settings, message):
 def test_weights_without_names_ask_for_names():
     with pytest.raises(ValueError, match="names"):
         QuantOptimizer(small().parameters(), "bc").weights()
-
-
-def test_a_fixed_grid_needs_weights_to_take_its_scale_from():
-    def zero():
-        return [("w", torch.nn.Parameter(torch.zeros(3, 4)))]
-
-    for slug in ("r", "sr"):
-        with pytest.raises(ValueError, match="all zero"):
-            QuantOptimizer(zero(), slug)
-        QuantOptimizer(zero(), slug, scale="one")
-    QuantOptimizer(zero(), "bc")
