@@ -23,8 +23,9 @@ class QuantOptimizer(torch.optim.Optimizer):
     params: (named) parameters or groups with their own settings: `model.named_parameters()`, `qlab.groups(model)`.
     rule: the method, a slug of `qlab.METHODS`. base: "sgd" (momentum, nesterov) or "adam" (beta1, beta2, eps).
     lr: kept as a 0-dim tensor, so that torch's schedulers work and nothing recompiles; a vector over the runs is split
-    into lr (its maximum) and `lr_scale`. bits, family, scale, spacing, per_channel: the grid (`qlab.quantizers.Grid`);
-    quantized=False leaves a group as it is. seed: of the uniforms; a vector over the runs gives each its own.
+    into lr (its maximum) and `lr_scale`. bits, family, scale, spacing: the grid (`qlab.quantizers.Grid`); per_channel:
+    a scale for each entry of the first axis, the output channels of Linear and Conv; quantized=False leaves a group as
+    it is. seed: of the uniforms; a vector over the runs gives each its own.
     runs=C: a stack; every parameter has a leading axis of C runs, and any number may be a tensor of shape (C,).
     The rule's own hyper-parameters and options are further keywords.
 
