@@ -185,7 +185,7 @@ class Staircase(Demo):
         jumps = f"**{data.n}** jump{'s' if data.n > 1 else ''}"
         name = NAMES[data.surrogate]
         if data.inside[1] == 0:
-            hands = f"the {name} derivative hands back that **0**: nothing below this layer learns"
+            hands = f"the {name} derivative hands back **0** everywhere: nothing below this layer learns"
         else:
             hands = f"the {name} derivative declares **{look.value(data.inside[1])}** on 0 < x ≤ {end}"
         if data.h == 0:
@@ -195,13 +195,14 @@ class Staircase(Demo):
             )
         if data.h == 1:
             return (
-                f"Looking back over exactly one level, the {jumps} of {look.value(data.s)} blur into the ramp "
+                f"Looking back over exactly one level, the {jumps} of {look.value(data.s)} "
+                f"blur{'' if data.n > 1 else 's'} into the ramp "
                 f"(gap {gap}), and the slope seen is **1** on 0 < x ≤ {end} and 0 elsewhere; {hands}."
             )
         return (
-            f"Looking back over **{look.value(data.h)}** of a level, each of the {jumps} is a slope of "
-            f"**{look.value(round(1 / data.h, 2))}**, 0 between them, and what is seen stays within {gap} of the ramp; "
-            f"{hands}."
+            f"Looking back over **{look.value(data.h)}** of a level, {'each of ' if data.n > 1 else ''}the {jumps} is "
+            f"a slope of **{look.value(round(1 / data.h, 2))}**, 0 elsewhere, and what is seen stays within {gap} of "
+            f"the ramp; {hands}."
         )
 
     def _in_s(self, data: Seen) -> str:
@@ -213,10 +214,12 @@ class Staircase(Demo):
         )
         if data.h == 0:
             own = f"**{look.value(round(data.own, 6))}**"
-            return f"In s_x the stairs have slopes 1 to {data.n}, on average {own}; {hands}."
+            stairs = f"the stairs have slopes 1 to {data.n}, on average" if data.n > 1 else "the one stair has slope"
+            return f"In s_x {stairs} {own}; {hands}."
+        falls = "the falls of the staircase count too" if data.n > 1 else "a single stair never falls"
         return (
-            f"Over s_x ± {look.value(50 * data.h)} % the falls of the staircase count too: the mean slope seen on the "
-            f"ramp is **{look.fmt(data.own, 3)}** (the ramp's own **{look.fmt(data.ramp_mean, 3)}**); {hands}."
+            f"Over s_x ± {look.value(50 * data.h)} % {falls}: the mean slope seen on the ramp is "
+            f"**{look.fmt(data.own, 3)}** (the ramp's own **{look.fmt(data.ramp_mean, 3)}**); {hands}."
         )
 
 

@@ -89,7 +89,7 @@ class Exploration(Demo):
         loss = wells.loss(torch.from_numpy(w)).numpy() * LOSS_UNIT
         top = 1.05  # where the words stand
         traces += [
-            look.line(w, loss, color="#8A8F98", dash="dot", name="loss f(w)", hoverinfo="skip"),
+            look.line(w, loss, color="#8A8F98", dash="dot", name="loss F(w)", hoverinfo="skip"),
             {
                 "type": "scatter",
                 "mode": "markers",
@@ -148,21 +148,21 @@ class Exploration(Demo):
 
     def _bc(self, data: Exploring) -> str:
         law = data.laws["bc"]
-        home = int(wells.well(torch.tensor(data.start)))
-        loss = f"mean loss **{look.fmt(law.loss, 3)}**"
-        if law.near < 0.95 and home != len(wells.CENTRES) - 1 and law.in_well(home) >= 0.9:
+        home, loss = _well(data.start), f"mean loss **{look.fmt(law.loss, 3)}**"
+        if _stuck(data):
             centre = look.value(wells.CENTRES[home])
             return f"BinaryConnect stays {_share(law.in_well(home))} in the wrong well, at {centre}, {loss}"
         return f"BinaryConnect spends {_share(law.near)} on {_nearest(law)}, {loss}"
 
     def _sr(self, data: Exploring) -> str:
         law, away = data.laws["sr"], lambda law: look.percent(1 - law.near, 1)
-        elsewhere = "elsewhere" if "bc" in data.laws else f"off {_nearest(law)}"
+        named = "bc" in data.laws and not _stuck(data)  # BC's clause has named the levels
+        elsewhere = "elsewhere" if named else f"off {_nearest(law)}"
         says = f"stochastic rounding spends **{away(law)}** {elsewhere}"
         if experiment.distance(law, data.limit) < AGREE:
             return f"{says}, and would, given time, at any smaller step"
         if experiment.distance(law, data.settled) >= AGREE:
-            return f"{says}, still on its way from the start to **{away(data.settled)}**"
+            return f"{says}, still on its way from the start to its stationary law, **{away(data.settled)}**"
         return f"{says}, which smaller steps would bring to **{away(data.limit)}** and no further"
 
     def _r(self, data: Exploring) -> str:
@@ -171,6 +171,16 @@ class Exploration(Demo):
         if law.share[top] > 0.999:
             return f"deterministic rounding is frozen at **{look.value(float(law.levels[top]))}**"
         return f"deterministic rounding has a mean loss of **{look.fmt(law.loss, 3)}**"
+
+
+def _well(start: float) -> int:
+    return int(wells.well(torch.tensor(start)))
+
+
+def _stuck(data: Exploring) -> bool:
+    """Whether BC stays in the well it starts in, and that is not the minimizer's."""
+    law, home = data.laws["bc"], _well(data.start)
+    return law.near < 0.95 and home != len(wells.CENTRES) - 1 and law.in_well(home) >= 0.9
 
 
 def _share(share: float) -> str:

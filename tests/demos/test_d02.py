@@ -133,3 +133,12 @@ def test_the_document_mark_is_the_mean_of_the_stairs(bits):
 @pytest.mark.parametrize("changes", DEMO.presets.values())
 def test_presets_are_allowed(changes):
     assert np.isfinite(compute(**changes).gap)
+
+
+@pytest.mark.parametrize("h", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("by", ["x", "resolution"])
+def test_one_bit_is_one_stair_in_words_too(by, h):
+    one = DEMO.alt(compute(ACT_BITS=1, DERIVATIVE=by, STEP_BACK=h))
+    assert not re.search(r"jumps|blur into|each of|1 to 1|falls of", one)
+    two = DEMO.alt(compute(ACT_BITS=2, DERIVATIVE=by, STEP_BACK=h))
+    assert not re.search(r"jump\b|blurs|one stair|single", two)

@@ -76,6 +76,11 @@ def test_the_sentence_tells_the_cases_apart():
     assert "and no further" in DEMO.alt(compute(STEP_SIZE=0.1))
     assert "still on its way" in DEMO.alt(compute(STEP_SIZE=0.001, START=0.0))
     assert "frozen at **4**" in DEMO.alt(compute(METHODS="r"))
+    assert "elsewhere" in DEMO.alt(compute())
+    off = "off the two levels next to the minimizer"  # "elsewhere" would mean the wrong well, which BC's clause names
+    assert off in DEMO.alt(compute(START=0.0))
+    assert "elsewhere" not in DEMO.alt(compute(START=0.0))
+    assert off in DEMO.alt(compute(METHODS="sr"))
     assert "frozen" not in DEMO.alt(compute(METHODS="r", STEP_SIZE=0.1))
 
 
