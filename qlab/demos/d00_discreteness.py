@@ -18,7 +18,7 @@ from qlab.quantizers.grids import Grid
 from qlab.schema.lessons import Lesson00
 from qlab.uniforms import uniform
 
-MINIMIZER = 0.3  # of the loss f(w) = (w - 0.3)² / 2
+MINIMIZER = 0.3  # of the loss F(w) = (w - 0.3)² / 2
 STEPS = 60
 HIGH = 1.7  # half the height of a panel; its title stands above the levels
 NEAR = 1e-9  # a weight this close to a level is on it
@@ -58,7 +58,7 @@ def loss(w: float) -> float:
 
 
 def follow(rule: Rule, *, start: float, step_size: float, bits: int, seed: int) -> tuple[np.ndarray, ...]:
-    """(w, seen, deployed), each (STEPS + 1,): w+ of `qlab.step` on the levels from -1 to 1, from f'(seen).
+    """(w, seen, deployed), each (STEPS + 1,): w+ of `qlab.step` on the levels from -1 to 1, from F'(seen).
 
     What `qlab.step` works out anew for each step (grid, hyper-parameters, uniforms) is worked out once here.
     """

@@ -90,11 +90,11 @@ class Projection(Demo):
     more = ("DISTRIBUTION", "FAMILY", "PER_CHANNEL")
     height = 400
     presets: ClassVar[dict] = {
-        "a small tensor: one step is enough": {"N": 200, "BITS": 4, "SCALE": 1.0},
-        "a large tensor: it is not": {"N": 200_000, "BITS": 4, "SCALE": 1.0},
-        "eight bits: even 100 steps are not": {"N": 200_000, "BITS": 8, "LLOYD_STEPS": 100, "SCALE": 1.0},
+        "a small tensor: one step comes near": {"N": 200, "BITS": 4, "SCALE": 1.0},
+        "a large tensor: it does not": {"N": 200_000, "BITS": 4, "SCALE": 1.0},
+        "eight bits: even 100 steps do not arrive": {"N": 200_000, "BITS": 8, "LLOYD_STEPS": 100, "SCALE": 1.0},
         "one bit: the mean of |w|": {"BITS": 1, "SCALE": 1.0},
-        "too small: everything is clipped": {"BITS": 4, "SCALE": 0.2},
+        "too small: clipping is nearly all of the error": {"BITS": 4, "SCALE": 0.2},
         "no outer level: Δℤ": {"FAMILY": "lattice", "SCALE": 1.0},
     }
 

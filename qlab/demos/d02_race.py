@@ -46,7 +46,7 @@ class SurrogateRace(RaceDemo):
     parameters = Lesson02
     controls = ("ACT_BITS", "RACE", "TRAIN_STEP_SIZE", "TRAIN_STEPS")
     presets: ClassVar[dict] = {
-        "nothing declared, nothing learned": {"RACE": "none,3-valued"},
+        "nothing declared: only the last layer learns": {"RACE": "none,3-valued"},
         "an open end: ReLU at 2 bits": {"RACE": "3-valued,relu", "ACT_BITS": 2},
         "with 4 bits the end hardly matters": {"RACE": "3-valued,relu", "ACT_BITS": 4},
         "in s_x: a.e., 3-valued, 2-valued": {"RACE": "ae,3-valued,2-valued"},

@@ -35,7 +35,7 @@ class Lesson03(Parameters):
         note="wells at 0, 2.5, 4.75",
     )
     NOISE: float = parameter(
-        3.0, help="standard deviation of the gradient noise", ge=0.5, le=6.0, symbol="σ", label="noise", step=0.25
+        3.0, help="standard deviation of the gradient noise", ge=0.5, le=6.0, label="noise", step=0.25
     )
     METHODS: str = parameter("bc,sr", help="methods drawn", choices=("bc", "sr", "r"), several=True)
     SPACING: float = parameter(
