@@ -29,6 +29,7 @@ EXERCISES = {
             {"w": -0.6, "s": 1.0},
             {"w": 3.0, "s": 0.5},
             {"w": 0.5, "s": 1.0},
+            {"w": -0.5, "s": 1.0},
             {"w": -0.1, "s": 0.1},
         ],
         hint="a weight keeps its sign where ±s is nearer to it than 0; a tie goes away from zero",
