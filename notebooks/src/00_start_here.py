@@ -27,9 +27,9 @@ lab.doctor(P.DEVICE)
 # %% [markdown]
 # ## One weight, two levels
 #
-# The loss is $f(w) = \tfrac12 (w - 0.3)^2$, but only the levels $-1$ and $+1$ may be deployed. Every method of the documents is one line, and the discreteness sits in one of its *slots*:
+# The loss is $F(w) = \tfrac12 (w - 0.3)^2$, but only the levels $-1$ and $+1$ may be deployed. Every method of the documents is one line, and the discreteness sits in one of its *slots*:
 #
-# $$w^{+} = \text{settle}\big(\text{anchor}(w) - \eta\,\text{direction}(w, g)\big), \qquad g = f'(\text{view}(w)), \qquad \text{deploy}(w)$$
+# $$w^{+} = \text{settle}\big(\text{anchor}(w) - \eta\,\text{direction}(w, g)\big), \qquad g = F'(\text{view}(w)), \qquad \text{deploy}(w)$$
 #
 # | slot | what it answers |
 # |---|---|
@@ -54,9 +54,9 @@ lab.show("D0", P)
 #
 # *Full precision* finds 0.3 and becomes discrete only when it is deployed. *BinaryConnect*: the dots are on the levels, the line is not. At $+1$ the loss pulls down, at $-1$ up, so the line goes to the border and the dots flip: what they average to is close to 0.3.
 #
-# *R* and *SR* keep no real weight at all. R is frozen: its step is shorter than half a level. SR jumps now and then, by chance.
+# *R* and *SR* keep no real weight at all. R is frozen: its step is shorter than half the spacing. SR jumps now and then, by chance.
 #
-# Now choose STE and PGD: on a fixed grid they are BC and R again, exactly. With more bits all of them have a level near 0.3; who finds it?
+# Now choose STE and PGD: on a fixed grid they are BC and R again, exactly; only PGD's first step still starts between the levels. With 3 or 4 bits there is a level near 0.3; who finds it?
 #
 # ![](figures/D0.png)
 #
@@ -138,7 +138,7 @@ lab.check("00.1", nearest_sign)
 # %% [markdown]
 # ## One notation for four documents
 #
-# The documents use the same letters for different things. Lessons, sliders and code use only the second column; **bold** marks a letter that means something else elsewhere.
+# The documents use the same letters for different things. Lessons, sliders and code use only the second column; an index is dropped where only one kind is around ($s$ for $s_w$, $b$ for $b_w$, $\sigma$ for $\sigma_b$). **Bold** marks a letter that means something else elsewhere.
 #
 # | weights and grids | suite (name in code) | S0 | S1 | S2 | S3 |
 # |---|---|---|---|---|---|
@@ -212,7 +212,7 @@ lab.reproduce(P)
 # - [ ] I can round a weight to the grid $\{-1, +1\}$.
 # - [ ] I can find a symbol, a lesson, the command that repeats a run, and its results.
 #
-# **Try next:** the preset "all methods, 2 bits"; a start at $-1.2$; a step size of 1, where R wakes up.
+# **Try next:** the preset "all methods, 2 bits"; a start at $-1.2$, and from there a step size of 1: R wakes up.
 
 # %% [markdown] tags=["instructor"]
 # ## For the teacher

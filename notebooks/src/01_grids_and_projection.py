@@ -3,7 +3,7 @@
 #
 # **What does it cost to put weights on a grid, who finds the best scale, and why is rounding a trained network not enough?**
 #
-# Documents: BCGD slides (S2), *Weight Quantization* and *Projection*; Li et al. (S1), $Q_d$ and $Q_s$; PDQAT (S3), section 4; poster (S0), section 1.
+# Documents: BCGD slides (S2), *Weight Quantization* and *Projection*; Li et al. (S1), $Q_d$ and $Q_s$; PDQAT (S3), sections 1 and 4; poster (S0), section 1.
 #
 # 40 minutes · after lesson 00 · next: [02, why gradients vanish](02_staircases.ipynb)
 
@@ -65,7 +65,7 @@ lab.show("D1", P)
 # %% [markdown]
 # <details><summary>What you should have seen</summary>
 #
-# *Your scale*: left of $s^*$ clipping dominates, right of it rounding, which grows like $s^2$.
+# *Your scale*: far left of $s^*$ nearly all of the error is clipping, far right nearly all is rounding, which first grows like $s^2$. At $s^*$ their *slopes* cancel; the two errors need not be equal.
 #
 # $N$: the curve stands still, Lloyd's start $s^0$ moves away. It is made of $\max|w|$, and a larger sample has a larger maximum. One step does not come back.
 #
@@ -95,7 +95,7 @@ lab.show("D1", P)
 # <details><summary>Reading notes: what the documents print, and what is right</summary>
 #
 # - **Codes (S2).** One slide lists $j/8$, $j = 0 \dots 8$ for 4 bits: 17 signed levels. The later slide is right: $k/2^{b-1}$, $k \le 2^{b-1} - 1$, that is 15.
-# - **$s^0$ (S2)** fits *integer* codes. With codes $k/2^{b-1}$ it must be multiplied by $2^{b-1}$, else nearly every weight is clipped.
+# - **$s^0$ (S2)** fits *integer* codes. With codes $k/2^{b-1}$ it must be multiplied by $2^{b-1}$, else more than half of 20 000 Gaussian weights are clipped at 4 bits, nearly all at 8.
 # - **One step (S2)** is here $s^1 q(s^1)$, never worse than $s^0 q$.
 # - **$r(z)$ (S3)** is printed with $1/2^{k-1}$; it must be $1/(2^k - 1)$.
 # - **$Q_d$ (S1):** the brackets are a *floor*, so ties go away from zero; `torch.round` takes them to even.
@@ -243,7 +243,7 @@ near, cheap = "one Lloyd step is within half of the converged error", "rounding 
 claims = [
     C("01.C1", f"{near}, 200 weights", "S2 Projection").judge(0.5 - small.excess),
     C("01.C2", f"{near}, 200 000 weights", "S2 Projection", NO).judge(0.5 - large.excess),
-    C("01.C3", f"{cheap} at 8 bits", "S0 1").judge(0.01 - lost[8]),
+    C("01.C3", f"{cheap} at 8 bits", "S3 1").judge(0.01 - lost[8]),
     C("01.C4", f"{cheap} at 2 bits", "against S0 1", NO).judge(0.01 - lost[2]),
     C("01.C5", f"{cheap} at 1 bit", "against S0 1", NO).judge(0.01 - lost[1]),
     C("01.C6", "at 2 bits the scale that clips beats the one that clips nothing", "S2 Projection").judge(gained),
@@ -271,7 +271,7 @@ rows = [
     row("full", "test accuracy, full precision", "not printed", 100 * full.accuracy, " %"),
 ]
 for b in (8, 4, 3, 2, 1):
-    rows.append(row(f"ptq-{b}", f"rounded to {b} bits", "significant drop", 100 * after[b].accuracy, " %"))
+    rows.append(row(f"ptq-{b}", f"rounded to {b} bit{'s' * (b > 1)}", "8 bits: no significant loss (S3)" if b == 8 else "may drop significantly (S0)", 100 * after[b].accuracy, " %"))
 rows.append(row("order", "pairs of networks in the same order after rounding", "not printed", 100 * ordered, " %"))
 lab.compare("01", rows)
 
@@ -286,11 +286,11 @@ lab.reproduce(P)
 # - [ ] I can tell when one Lloyd step is enough and when it is not.
 # - [ ] I can split the error of rounded weights into rounding and clipping, and say at which bit-width rounding afterwards fails.
 #
-# **Try next:** `DISTRIBUTION` laplace, where the largest weight is farther out; `PER_CHANNEL`, where every tensor is small again; `FAMILY` dorefa at 2 bits.
+# **Try next:** `DISTRIBUTION` laplace, where the largest weight is farther out; `PER_CHANNEL`, where ten smaller tensors have a scale each; `FAMILY` dorefa at 2 bits.
 #
 # Next lesson: [02, why gradients vanish](02_staircases.ipynb).
 #
-# Reference: S2, *Weight Quantization*, *Projection*; S1, *Training Quantized Neural Networks*; S3, section 4; S0, section 1.
+# Reference: S2, *Weight Quantization*, *Projection*; S1, *Training Quantized Neural Networks*; S3, sections 1 and 4; S0, section 1.
 
 # %% [markdown] tags=["instructor"]
 # ## For the teacher

@@ -37,9 +37,9 @@ P = lab.parameters("03", globals())
 # | $w$, $w_Q$ | latent weight, deployed weight |
 # | $\eta$ | step size |
 # | $\Delta$ | level spacing |
-# | $g$ | stochastic gradient, here $f'(w_Q)$ plus noise of standard deviation $\sigma$ |
+# | $g$ | stochastic gradient, here $F'(w_Q)$ plus noise of standard deviation `NOISE` |
 #
-# The loss $f$ below has three wells, at 0, 2.5 and 4.75; the last one is the deepest.
+# The loss $F$ below has three wells, at 0, 2.5 and 4.75; the last one is the deepest.
 # It is our reconstruction: S1 shows histograms, but prints neither its loss nor its noise.
 
 # %% tags=["predict"]
@@ -62,11 +62,11 @@ lab.show("D3", P)
 # %% [markdown]
 # <details><summary>What you should have seen</summary>
 #
-# From the start 4, drag the step size from 0.1 down: BC's bars contract onto the two levels around 4.75, SR's bars stand still on the black ticks.
-# Those ticks are the law that S1's Theorem 5 predicts for vanishing steps.
+# From the start 4, drag the step size from 0.1 down: BC's bars contract onto the two levels around 4.75, SR's bars hardly move: they stand on the black ticks.
+# Those ticks are the law that S1's Theorem 5 (corrected) predicts for vanishing steps.
 #
 # Now move the *start* to 0 or 2.5. With a small step BC concentrates just as well, in the wrong well: its only way out is noise, and the noise shrinks with the step.
-# SR still gets out, because its noise comes from the rounding and does not shrink.
+# SR still gets out: rounding turns the same noise into jumps of a whole level. A smaller step makes them rarer, never smaller.
 #
 # The preset "first large, then small" gives BC both: explore, then exploit.
 # "Less noise makes SR greedy" is S1's argument for large batches.
@@ -84,11 +84,11 @@ lab.outcome("03.b")
 #
 # As in S1, with $w_r, w_b, \alpha$ written $w, w_Q, \eta$:
 #
-# $$\text{BC:}\quad w_Q^t = Q(w^t), \qquad w^{t+1} = w^t - \eta\,\nabla\tilde f(w_Q^t)$$
+# $$\text{BC:}\quad w_Q^t = Q(w^t), \qquad w^{t+1} = w^t - \eta\,\nabla\tilde F(w_Q^t)$$
 #
-# $$\text{R:}\quad w^{t+1} = Q_d(w^t - \eta\,\nabla\tilde f(w^t)), \qquad Q_d(w) = \operatorname{sign}(w)\,\Delta\,\left\lfloor \tfrac{|w|}{\Delta} + \tfrac12 \right\rfloor$$
+# $$\text{R:}\quad w^{t+1} = Q_d(w^t - \eta\,\nabla\tilde F(w^t)), \qquad Q_d(w) = \operatorname{sign}(w)\,\Delta\,\left\lfloor \tfrac{|w|}{\Delta} + \tfrac12 \right\rfloor$$
 #
-# $$\text{SR:}\quad w^{t+1} = Q_s(w^t - \eta\,\nabla\tilde f(w^t)), \qquad Q_s(w) = \Delta\left(\left\lfloor \tfrac{w}{\Delta} \right\rfloor + \mathbf 1\left\{u < \tfrac{w}{\Delta} - \left\lfloor \tfrac{w}{\Delta} \right\rfloor\right\}\right), \quad u \sim U[0,1)$$
+# $$\text{SR:}\quad w^{t+1} = Q_s(w^t - \eta\,\nabla\tilde F(w^t)), \qquad Q_s(w) = \Delta\left(\left\lfloor \tfrac{w}{\Delta} \right\rfloor + \mathbf 1\left\{u < \tfrac{w}{\Delta} - \left\lfloor \tfrac{w}{\Delta} \right\rfloor\right\}\right), \quad u \sim U[0,1)$$
 #
 # On $\Delta\mathbb{Z}$ SR is a Markov chain. It moves up or down with probabilities close to
 #
@@ -105,7 +105,7 @@ lab.outcome("03.b")
 # - **$p \le$ in $Q_s$** must be $<$ with $u \in [0,1)$: else $u = 0$ moves weights that are exactly on a level.
 # - **Theorem 5, sign.** S1 prints $\int_0^\infty p(z)\,z/\Delta\,dz$ for the way *up*, $p$ being the density of the gradient. But a step goes *against* the gradient: up needs $(-g)_+$. The printed sign gives a law that sits where the loss is *large*.
 # - **Theorem 5, matrix.** Rows are sources: $\tilde T = I - \alpha_0 \operatorname{diag}(U\mathbf 1) + \alpha_0 U$, not $\operatorname{diag}(\mathbf 1^{\mathsf T} U)$.
-# - **Which weights?** What is counted is BC's *deployed* $w_Q$. Between two levels it dithers, half of the time on each; only averages converge.
+# - **Which weights?** What is counted is BC's *deployed* $w_Q$. Between two levels it dithers, here half of the time on each; only averages converge.
 #
 # </details>
 #
@@ -213,10 +213,10 @@ lab.show("D3b", P)
 # <details><summary>What you should have seen</summary>
 #
 # R hardly moves: most steps are smaller than half the spacing, so they are rounded away. SR learns, then stalls while its weights go on changing. BC keeps learning, with fewer weights changed.
-# Rounding a trained network afterwards does worse than training with the grid.
+# Rounding a trained network afterwards does far worse than BC, though better than R.
 #
 # S1 reports for its networks that SR changes nearly 40 % of the weights and BC never more than 20 %: the two ticks.
-# Lower the step size of SR mid-run: the flips become rarer, the accuracy does not catch up. Enlarge the batch: it does.
+# Lower the step size of SR mid-run: the flips become rarer, the accuracy does not catch up. Enlarge the batch: about half of the gap to BC closes.
 #
 # ![](figures/D3b.png)
 #
@@ -266,7 +266,7 @@ claims = [
     C("03.C2", "SR's stationary law is the same at 0.01 and 0.001", "S1 Theorem 5").exact(0.02 - toy.distance(*settled)),
     C("03.C3", "SR's simulated law is the exact stationary one", "S1 Theorem 5").exact(0.02 - toy.distance(pooled, settled[0])),
     C("03.C4", "from 0 at 0.01, BC stays in the wrong well and SR leaves it", "ours").judge(wrong, margin=0.8),
-    C("03.C5", "from any start, a shrinking step makes BC concentrate on the minimizer", "S1 read too broadly", "does not hold").judge(
+    C("03.C5", "from any start, a small step makes BC concentrate on the minimizer", "S1 read too broadly", "does not hold").judge(
         [n - 0.95 for n in shrunk]
     ),
     C("03.C6", "on digits BC beats SR", "S1 Table 1").judge(right["bc"] - right["sr"]),
@@ -315,10 +315,10 @@ lab.reproduce(P)
 # %% [markdown] tags=["instructor"]
 # ## For the teacher
 #
-# *Misconceptions:* "a smaller step is safer" (it decides *where you stay*, not whether that place is good); "unbiased rounding means unbiased training" (each step is right on average, the loss of the result is not: $f$ is curved and the chain never rests).
+# *Misconceptions:* "a smaller step is safer" (it decides *where you stay*, not whether that place is good); "unbiased rounding means unbiased training" (each step is right on average, the loss of the result is not: $F$ is curved and the chain never rests).
 #
 # *Timing:* predictions 5, D3 15, algorithms and exercises 15, digits 10 minutes.
 #
 # *Discuss:* Why does BC not need stochastic rounding to explore with a large step? What would SR with a latent weight be?
 #
-# *Exam:* At a level $x$ the gradient is $N(m, \sigma^2)$. Give the ratio of SR's up and down rates for $m = 0$, and its limit for $\sigma \to 0$, $m > 0$. (1; 0.)
+# *Exam:* At a level $x$ the gradient is normal with mean $m$ and standard deviation $v$. Give the ratio of SR's up and down rates for $m = 0$, and its limit for $v \to 0$, $m > 0$. (1; 0.)
