@@ -9,6 +9,7 @@ from pathlib import Path
 
 from qlab.lessons.emit import emit, table
 from qlab.lessons.places import root
+from qlab.lessons.setup import current
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,14 @@ def compare(lesson: str, rows: Sequence[Row]) -> None:
     text, html = table(("", "document", "recorded", "yours", ""), lines)
     about = next(iter(known.values()), None)
     if about:
-        said = f"recorded: {about['date']}, {about['device']}, {about['versions']}, commit {about['commit']}"
+        seeds = f"{about['seeds']} seeds, " if about.get("seeds") else ""
+        said = f"recorded: {seeds}{about['date']}, {about['device']}, {about['versions']}, commit {about['commit']}"
         text, html = f"{text}\n{said}", f"{html}<p>{said}</p>"
     record = [{"id": row.id, "value": row.yours, "spread": row.spread} for row in rows]
-    emit(text, html, compare={"lesson": lesson, "rows": record})
+    emit(text, html, compare={"lesson": lesson, "rows": record, **_run()})
+
+
+def _run() -> dict[str, str | int]:
+    """How many seeds are behind the numbers, and the command that repeats the run."""
+    P = current.get("P")
+    return {"seeds": getattr(P, "SEEDS", ""), "command": P.command()} if P is not None else {}

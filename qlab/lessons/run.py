@@ -162,14 +162,17 @@ def summary(outcomes: list[Outcome]) -> str:
 
 
 def record(outcomes: list[Outcome]) -> list[Path]:
-    """Store the comparison rows of these runs in `data/recorded`, with date, device, versions and commit."""
+    """Store the comparison rows of these runs in `data/recorded`, with how and where they were run."""
     from qlab.lessons.health import provenance
 
     about = {"date": date.today().isoformat(), **provenance()}
     files = []
     for outcome in outcomes:
         for comparison in (r["compare"] for r in outcome.records if "compare" in r):
-            rows = [{**row, **about} for row in comparison["rows"]]
+            run = {name: comparison.get(name, "") for name in ("seeds", "command")} | {
+                "cpu_seconds": round(outcome.cpu)
+            }
+            rows = [{**row, **run, **about} for row in comparison["rows"]]
             text = io.StringIO()
             writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
             writer.writeheader()
