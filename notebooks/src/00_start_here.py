@@ -43,7 +43,6 @@ lab.predict(
     "00.a",
     "BinaryConnect takes its gradient at the nearest level, +1 or -1, and adds the step to a real weight. The minimizer is 0.3. Where does that weight settle?",
     ["at 0.3, the minimizer", "at +1, the best level", "around 0, the border between the levels", "nowhere: it runs away"],
-    answer=2,
 )
 
 # %% tags=["demo"]
@@ -142,37 +141,37 @@ lab.check("00.1", nearest_sign)
 #
 # | weights and grids | suite (name in code) | S0 | S1 | S2 | S3 |
 # |---|---|---|---|---|---|
-# | latent, deployed weights | $w$, $w_Q = Q(w)$ | $w$, $w_b$ | $w_r$, $w_b$ | **$w_f$**, **$w$** | $\theta$, $f^q$ |
+# | latent, deployed weights | $w$, $w_Q = Q(w)$ | $w$, $w_b$ | $w_r$, $w_b$ | $\boldsymbol{w_f}$, $\boldsymbol{w}$ | $\theta$, $f^q$ |
 # | levels | $c_1 < \dots < c_K$ (`levels`) | $q_j$, $c_j$ | $\Delta\mathbb Z$ | $\delta q_j$ | grid of $r(z)$ |
 # | spacing | $\Delta$ (`spacing`) | $c_{j+1}-c_j$ | $\Delta$ | $\delta_j/2^{b-1}$ | $2/(2^k-1)$ |
 # | weight scale | $s_w$ (`scale`) | | | $s$, $\delta_j$ | mean abs |
 # | bits | $b_w$, $b_x$ (`bits`, `act_bits`) | W, A | | $b_w$, $b_a$ | $k$, $n$ |
-# | resolution | $s_x$ (`resolution`) | | | **$\alpha$** | $1/(2^k-1)$ |
+# | resolution | $s_x$ (`resolution`) | | | $\boldsymbol{\alpha}$ | $1/(2^k-1)$ |
 # | rounding error | $r = Q(w) - w$ | | $\Delta$ | | |
 
 # %% [markdown]
 # | training | suite (name in code) | S0 | S1 | S2 | S3 |
 # |---|---|---|---|---|---|
-# | step size | $\eta$ (`step_size`, `lr`) | $\gamma_k$ | **$\alpha_t$** | $\eta_w$ | $\eta_p$ |
+# | step size | $\eta$ (`step_size`, `lr`) | $\gamma_k$ | $\boldsymbol{\alpha_t}$ | $\eta_w$ | $\eta_p$ |
 # | dual step size | $\eta_\lambda$ (`dual_step`) | $\eta$ | | | $\eta_d$ |
-# | objective, sample loss | $F$, $\ell$ | $\ell$, $\ell$ | $F$, $f_i$ | **$f$**, $\ell$ | $P$, $\ell$ |
+# | objective, sample loss | $F$, $\ell$ | $\ell$, $\ell$ | $F$, $f_i$ | $\boldsymbol{f}$, $\ell$ | $P$, $\ell$ |
 # | gradient | $g$ | $\hat\nabla\ell$ | $\nabla\tilde f$ | $\nabla f$ | $\nabla\hat L$ |
 # | blending | $\rho$ (`rho`) | | | $\rho$ | |
-# | ProxQuant weight | $\nu$ (`reg`) | **$\lambda_t$** | | | |
+# | ProxQuant weight | $\nu$ (`reg`) | $\boldsymbol{\lambda_t}$ | | | |
 # | activation, surrogate | $\sigma_b$, $\tilde\sigma$ | | | $\sigma$, $\mu$ | $q_a$ |
 # | chain, law | $P_\eta$, $\pi$ | | $T_\alpha$, $\pi$ | | |
 
 # %% [markdown]
 # | constraints | suite (name in code) | S0 | S1 | S2 | S3 |
 # |---|---|---|---|---|---|
-# | constraint | $\psi(w) \ge 0$ | **$g$**, $\psi$ | | | $d \le \epsilon$ |
+# | constraint | $\psi(w) \ge 0$ | $\boldsymbol{g}$, $\psi$ | | | $d \le \epsilon$ |
 # | interval width | $\hat\epsilon$ (`eps_hat`) | $\epsilon$ | | | |
-# | proximity budget | $\epsilon_l$ (`budget`) | | | | **$\epsilon$** |
+# | proximity budget | $\epsilon_l$ (`budget`) | | | | $\boldsymbol{\epsilon}$ |
 # | multiplier | $\lambda \ge 0$ | $\lambda$ | | | $\lambda$ |
-# | push, its clip | $\kappa$, $M$ (`push`, `push_max`) | **$\alpha$**, $M$ | | | |
+# | push, its clip | $\kappa$, $M$ (`push`, `push_max`) | $\boldsymbol{\alpha}$, $M$ | | | |
 # | smoothness | $L$ | $\beta$ | $L$ | $L$ | |
 # | angle | $\vartheta$ | | | $\theta$ | |
-# | layers | $n$ layers, index $l$ | | | $L+1$ | **$L$** |
+# | layers | $n$ layers, index $l$ | | | $L+1$ | $\boldsymbol{L}$ |
 
 # %% [markdown]
 # ## The lessons and their order
@@ -183,7 +182,7 @@ lab.check("00.1", nearest_sign)
 # | [02](02_staircases.ipynb) | why gradients vanish: staircases and coarse derivatives | 01 |
 # | [03](03_exploration.ipynb) | BinaryConnect against rounding | 01 |
 #
-# The numbers of the whole suite are fixed, and there are three ways through it: *projection* 01, 03, 05 (ProxQuant), 09 (blending); *constraints* 06, 07, 08 (cones, ASkewSGD, multipliers), 11, 12 (robust learning, prices of layers); *theory* 02, 04, 10 (staircases, Markov chain, why a coarse gradient descends). 13 and 14 compare on the documents' tasks and tables, 15 is a playground.
+# The numbers of the whole suite are fixed, and there are three ways through it: *projection* 01, 03, 05 (ProxQuant), 09 (blending); *constraints* 06, 07, 08 (cones, ASkewSGD, multipliers), 11, 12 (robust learning, prices of layers); *theory* 02, 04, 10 (staircases, Markov chain, why a coarse gradient descends). 13 and 14 compare on the documents' tasks and tables, 15 is a playground. Lessons 04 to 15 are planned, not written yet.
 #
 # Each lesson: predict, run, explain; then the algorithm in the open, an exercise, and the documents' claims with a verdict: *holds*, *does not hold*, *cannot tell*.
 

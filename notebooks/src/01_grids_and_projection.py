@@ -50,13 +50,11 @@ lab.predict(
         "it is near the best for the small tensor, far from it for the large one",
         "it gets better: more weights, better scale",
     ],
-    answer=1,
 )
 lab.predict(
     "01.b",
     "Ten networks are trained in full precision, then rounded to 3 bits. Is the one with the lowest loss still ahead after rounding?",
     ["yes: the float loss ranks the quantized loss", "not reliably: many pairs swap", "no: the order is reversed"],
-    answer=1,
 )
 
 # %% tags=["demo"]

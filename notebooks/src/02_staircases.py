@@ -50,13 +50,11 @@ lab.predict(
     "02.a",
     "The declared slope 1 stands in for the staircase's own. How large is the error of that derivative, at a typical point of the ramp?",
     ["it shrinks with every bit: at 8 bits the staircase nearly is the ramp", "1, with 1 bit as with 8", "0, that is what backpropagation is for"],
-    answer=1,
 )
 lab.predict(
     "02.b",
-    "Somebody declares the derivative of the ReLU for the quantizer of the *weights*. How many weights never move?",
+    "Somebody declares the derivative of the ReLU for the quantizer of the weights. How many weights never move?",
     ["none", "a few in a hundred", "about half", "all"],
-    answer=2,
 )
 
 # %% tags=["demo"]
@@ -276,7 +274,7 @@ lab.reproduce(P)
 #
 # **Try next:** `ACT_BITS` 8 with `RESOLUTION` 0.05; `DERIVATIVE` resolution with `STEP_BACK` 1; `BITS` 2 for the masks.
 #
-# Next lesson: [03, BinaryConnect against rounding](03_exploration.ipynb). Why a coarse gradient descends all the same: lesson 10.
+# Next lesson: [03, BinaryConnect against rounding](03_exploration.ipynb). Why a coarse gradient descends all the same: lesson 10 (planned).
 #
 # Reference: S2, Activation Quantization, Differentiate a Staircase Function over Large Scale, Coarse Gradients; S0, 2.II.
 

@@ -5,7 +5,7 @@
 #
 # Document: Li et al., *Training Quantized Nets: A Deeper Understanding* (S1), all sections but the convex theorems.
 #
-# 45 minutes · after lesson 01 · next: 04, why stochastic rounding stalls
+# 45 minutes · after lesson 01 · next: 04 (planned), why stochastic rounding stalls
 
 # %% [markdown] tags=["objectives"]
 # After this lesson you can
@@ -47,13 +47,11 @@ lab.predict(
     "03.a",
     "All runs start at 0, in the shallowest well. Which step size of BinaryConnect ends with the lower mean loss?",
     ["the small one, 0.01: a smaller step is safer", "the large one, 0.1", "both the same"],
-    answer=1,
 )
 lab.predict(
     "03.b",
     "Stochastic rounding is right on average in every step. The step size goes to 0. Where are its weights in the end?",
     ["on the levels next to the minimizer", "spread as widely as before, only moving less often", "frozen where they started"],
-    answer=1,
 )
 
 # %% tags=["demo"]
@@ -308,7 +306,7 @@ lab.reproduce(P)
 #
 # **Try next:** `SCHEDULE` decreasing from 0; `NOISE` 1; `BITS` 3; `SPACING` 0.25, where the minimizer is a level itself.
 #
-# Next lesson: 04, why stochastic rounding stalls: the Markov chain and the accuracy floors.
+# Next lesson (planned): 04, why stochastic rounding stalls: the Markov chain and the accuracy floors.
 #
 # Reference: S1, Motivation, Training Quantized Neural Networks, Non-Convex Problems, Experiments.
 

@@ -190,7 +190,7 @@ class Discreteness(Demo):
 
     def alt(self, data: Paths) -> str:
         ends = ", ".join(
-            f"{self._short(slug)} **{look.value(round(float(path.deployed[-1]), 3))}** after **{path.changes}**"
+            f"{self._short(slug)} **{look.value(round(float(path.deployed[-1]), 3))}** (**{path.changes}** changes)"
             for slug, path in data.paths.items()
         )
         slots: dict[str, list[str]] = {}
@@ -199,8 +199,8 @@ class Discreteness(Demo):
         lives = "; ".join(f"in {slot} for {', '.join(names)}" for slot, names in slots.items())
         return (
             f"The discreteness lives {lives}. After {STEPS} steps of η = {look.value(data.step_size)} from "
-            f"{look.value(data.start)} on {len(data.levels)} levels, deployed (and changes of level before): {ends}; "
-            f"the best level is **{look.value(round(data.best, 3))}**."
+            f"{look.value(data.start)} on {len(data.levels)} levels, the weights deployed, and how often they changed "
+            f"level, are {ends}; the best level is **{look.value(round(data.best, 3))}**."
         )
 
     @staticmethod

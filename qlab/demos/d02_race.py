@@ -79,7 +79,7 @@ class SurrogateRace(RaceDemo):
                 legend: dict[str, Any] = {"name": name, "showlegend": not place and choice in curves}
                 traces.append(look.line(x, y, color=color, dash=dash, width=2.4) | legend | place)
         stuck = data.accuracy.get("none")
-        y = stuck[-1:] - 0.07 if stuck is not None else nothing
+        y = stuck[-1:] - 0.1 if stuck is not None and data.done else nothing
         traces.append(look.label(data.steps, y, "document: stagnates", where="bottom left"))
         about = f"{data.bits} bit, η = {look.value(data.step_size)}"
         traces.append(look.label(data.steps, 0.02, about, where="top left"))

@@ -40,8 +40,17 @@ class Result:
 
 def exercises(lesson: str) -> dict[str, Exercise]:
     """The exercises of a lesson: `EXERCISES` of `qlab/lessons/exercises/lesson03.py`, none if there is no such file."""
-    name = f"qlab.lessons.exercises.lesson{lesson}"
-    return import_module(name).EXERCISES if find_spec(name) else {}
+    return _beside(lesson, "EXERCISES")
+
+
+def predictions(lesson: str) -> dict[str, int]:
+    """The option that turns out right of each prediction of a lesson: `PREDICTIONS` in the same file."""
+    return _beside(lesson, "PREDICTIONS")
+
+
+def _beside(lesson: str, name: str) -> dict[str, Any]:
+    module = f"qlab.lessons.exercises.lesson{lesson}"
+    return getattr(import_module(module), name, {}) if find_spec(module) else {}
 
 
 def find(id: str) -> Exercise:

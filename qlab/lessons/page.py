@@ -85,9 +85,9 @@ def _figure(figure: dict, words: str, number: int) -> str:
 
 
 def page(book: NotebookNode, title: str, folder: Path) -> str:
-    """The HTML of an executed notebook; pictures of its markdown are found from `folder`.
+    """The HTML of an executed notebook; its pictures are those of `folder`/figures.
 
-    Raises PageError if anything in it would be fetched from the network.
+    Raises PageError for a picture that is not there, and if anything would be fetched from the network.
     """
     from nbconvert import HTMLExporter
     from pygments.formatters import HtmlFormatter
@@ -100,6 +100,7 @@ def page(book: NotebookNode, title: str, folder: Path) -> str:
             text, formula = formulas(cell.source, c)
             text, fold = folds(text, c)
             tokens |= fold | formula  # a summary may hold formulas: they are put back after it
+            text = text.replace("](../figures/", "](figures/")  # nbconvert embeds nothing from above its folder
             cell.source = re.sub(r"(\d\d_\w+)\.ipynb", r"\1.html", text)
         for output in cell.get("outputs", []):
             if PLOTLY in output.get("data", {}):
@@ -120,6 +121,9 @@ def page(book: NotebookNode, title: str, folder: Path) -> str:
     found = ABROAD.search(body)
     if found:
         raise PageError(f"the page would fetch {found.group()[:120]}")
+    missing = re.search(r'<img[^>]*src="(?!data:)([^"]*)', body)
+    if missing:
+        raise PageError(f"the picture {missing.group(1)} is not in {folder}")
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">'

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from qlab.lessons.answers import predictions
 from qlab.lessons.emit import emit, live
 from qlab.lessons.places import runs, write
 
@@ -35,9 +36,11 @@ def recorded(id: str) -> str | None:
 def predict(id: str, question: str, options: Sequence[str], answer: str | int | None = None) -> None:
     """Ask for a prediction. Live: buttons, the choice is recorded. Else: the question and the options as text.
 
-    `answer`: the option (or its position) that turns out right; never shown here, `outcome` shows it.
+    `answer`: the option (or its position) that turns out right; never shown here, `outcome` shows it. Lessons keep it
+    out of the reader's sight: `PREDICTIONS` beside their exercises.
     """
     options = tuple(options)
+    answer = predictions(id.split(".")[0]).get(id) if answer is None else answer
     if not 2 <= len(options) <= 4 or len(set(options)) < len(options):
         raise ValueError(f"prediction {id} needs two to four different options, got {options!r}")
     right = options[answer] if isinstance(answer, int) else answer

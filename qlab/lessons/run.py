@@ -101,7 +101,7 @@ def _look(lesson: Lesson, target: Path, done: Outcome) -> None:
     if done.memory_mb > LIMIT_MB:
         problems.append(f"the kernel took {done.memory_mb:.0f} MB, the limit is {LIMIT_MB}")
     try:
-        write(target.with_suffix(".html"), page(book, lesson.name, lesson.notebook(solved=True).parent))
+        write(target.with_suffix(".html"), page(book, lesson.name, lesson.notebook(solved=False).parent))
     except PageError as error:
         problems.append(str(error))
     done.failure = "; ".join(problems)

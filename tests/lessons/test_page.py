@@ -98,5 +98,9 @@ def test_pictures_are_embedded(tmp_path):
         "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c489"
         "0000000d49444154789c6360000000020001e221bc330000000049454e44ae426082"
     )
-    (tmp_path / "a.png").write_bytes(png)
-    assert "data:image/png;base64," in page(book(markdown("![a](a.png)")), "t", tmp_path)
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "figures" / "a.png").write_bytes(png)
+    for way in ("figures/a.png", "../figures/a.png"):
+        assert "data:image/png;base64," in page(book(markdown(f"![a]({way})")), "t", tmp_path)
+    with pytest.raises(PageError, match="picture"):
+        page(book(markdown("![a](figures/b.png)")), "t", tmp_path)

@@ -11,3 +11,5 @@ EXERCISES = {
         hint="the grid is {-1, +1}; a weight in the middle goes to +1",
     )
 }
+
+PREDICTIONS = {"00.a": 2}

@@ -40,3 +40,5 @@ EXERCISES = {
         hint="only weights beyond the outer level s·top are clipped, and they all move to it",
     ),
 }
+
+PREDICTIONS = {"01.a": 1, "01.b": 1}
