@@ -210,7 +210,7 @@ lab.show("D3b", P)
 # %% [markdown]
 # <details><summary>What you should have seen</summary>
 #
-# R hardly moves: most steps are smaller than half the spacing, so they are rounded away. SR learns, then stalls while its weights go on changing. BC keeps learning, with fewer weights changed.
+# R hardly moves: steps below half the spacing are rounded away. SR learns, then stalls while its weights go on changing. BC keeps learning, with fewer changes.
 # Rounding a trained network afterwards does far worse than BC, though better than R.
 #
 # S1 reports for its networks that SR changes nearly 40 % of the weights and BC never more than 20 %: the two ticks.
@@ -223,7 +223,7 @@ lab.show("D3b", P)
 # ## The claims as experiments
 #
 # Each claim is tried on `SEEDS` seeds. It *holds* only if the whole 95 % interval of the mean is on its side.
-# S1 trains deep networks with Adam on CIFAR and ImageNet: our small one can agree in order and direction, not in level.
+# S1 trains deep networks with Adam: our small one can agree in order and direction, not in level.
 
 # %% tags=["experiment"]
 from qlab.experiments import digits
