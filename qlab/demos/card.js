@@ -50,6 +50,9 @@ function painter(Plotly, plot) {
     const quick = !Object.keys(layout).length && data.every(d => Object.keys(d).every(path => QUICK.has(path)));
     if (quick) {
       if (!traces.length) return;
+      // plotly empties a panel none of whose traces takes part, so they all do, unchanged
+      const panel = t => `${t.xaxis ?? "x"} ${t.yaxis ?? "y"}`, moving = new Set(traces.map(i => panel(plot.data[i])));
+      plot.data.forEach((t, i) => { if (!moving.has(panel(t))) { traces.push(i); data.push({}); } });
       return Plotly.animate(plot, {data, traces}, NOW).then(() => { if (last === mine) open = new Map(); }, () => {});
     }
     open = new Map();
