@@ -82,3 +82,18 @@ def test_every_control_of_every_card(page, lab, notebook):
         card.same(start, "Reset at the end")
         assert card.error() == ""
     assert page.watch.problems == []
+
+
+def test_a_panel_in_which_nothing_moves_keeps_its_marks(page, lab):
+    """R does not move at these step sizes: its panel must still be drawn after the others have moved."""
+    open_notebook(page, lab, "00_start_here.ipynb")
+    run_all(page)
+    plot = page.locator("[data-qlab-card='D0'] .js-plotly-plot")
+    drawn = "plot => [...plot.querySelectorAll('.subplot')].map(panel => panel.querySelectorAll('g.trace').length)"
+    card = next(card for card in cards(page) if card.slug == "D0")
+    start, before = card.seen(), plot.evaluate(drawn)
+    assert sum(n > 0 for n in before) == 4
+    card.move("STEP_SIZE")
+    card.changed(start, "STEP_SIZE")
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert plot.evaluate(drawn) == before
