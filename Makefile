@@ -49,7 +49,7 @@ bench: setup
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 mutants: setup
-	$(BIN)/python tests/mutants.py
+	$(BIN)/python -m tests.mutants
 
 lock:
 	uv pip compile --universal --generate-hashes --python-version 3.11 --extra lab --extra test --extra bench \

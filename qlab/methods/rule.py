@@ -44,6 +44,10 @@ class Rule:
             known = [*self.defaults, *self.options]
             raise ValueError(unknown(f"hyper-parameter of method {self.slug!r}", name, known))
 
+    def together(self, values: Mapping[str, object]) -> None:
+        """ValueError where settings that are allowed one by one do not go together, e.g. a schedule in shares of the
+        run without the run's length (`schedules.need_length`)."""
+
     def init(self, w: Tensor, h: Hyper) -> State:
         """The state that the method keeps for each weight, e.g. a multiplier: tensors of the shape of w."""
         return {}

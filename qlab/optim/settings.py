@@ -25,10 +25,18 @@ STRUCTURE = {
 }
 """What is fixed for a group: one compiled step, one stack."""
 
-NUMBERS = {"lr_scale": 1.0, "weight_decay": 0.0, "spacing": 1.0}
-"""What may be a tensor over the runs of a stack, besides the numbers of the rule and of the base."""
+NUMBERS = {"lr_scale": 1.0, "weight_decay": 0.0, "spacing": 1.0, "steps": 0.0}
+"""What may be a tensor over the runs of a stack, besides the numbers of the rule and of the base.
+`steps`: the length of the run, 0 if unknown; schedules in shares of the run need it."""
 
-INTERVALS = {"lr": "[0, inf)", "lr_scale": "[0, inf)", "weight_decay": "[0, inf)", "spacing": "(0, inf)", **RANGES}
+INTERVALS = {
+    "lr": "[0, inf)",
+    "lr_scale": "[0, inf)",
+    "weight_decay": "[0, inf)",
+    "spacing": "(0, inf)",
+    "steps": "[0, inf)",
+    **RANGES,
+}
 
 
 def numbers(group: Mapping[str, Any]) -> list[str]:
@@ -56,6 +64,7 @@ def checked(group: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any
             checks.inside(value, INTERVALS[name], name)
         elif name in given and name not in (*own, "params", "param_names"):
             raise ValueError(unknown(f"setting of a {rule.slug!r} group", name, own))
+    rule.together({**own, **{name: value for name, value in group.items() if name in own}})
     if group["nesterov"] and "momentum_buffer" not in buffer_names(group["base"], {**own, **group}):
         raise ValueError("nesterov=True needs base='sgd' and momentum > 0")
     return own

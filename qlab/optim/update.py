@@ -37,6 +37,7 @@ def step(
     spacing: float = 1.0,
     seed: int = 0,
     t: int = 0,
+    steps: int = 0,
     state: State | None = None,
     **hyper,
 ) -> Tensor:
@@ -45,6 +46,7 @@ def step(
     rule: a slug (`qlab.METHODS`) or a Rule. w: the latent weights, g: the gradient at what the network sees.
     bits, family, scale, spacing: the grid (`qlab.quantizers.Grid`); a number as `scale` fixes it, otherwise methods
     with a fixed grid (r, sr) take the scale of w. seed, t: the uniforms, u = uniform(seed, t, 0, w.shape).
+    t counts from 0, steps is the length of the run: what schedules are functions of.
     state: a dict that carries the method's own state, and the scale where one is stored, from step to step; start with
     {}. hyper: the method's hyper-parameters and options.
 
@@ -59,8 +61,14 @@ def step(
     for name, value in hyper.items():
         rule.check(name, value)
     values = {**rule.defaults, **{name: choices[0] for name, choices in rule.options.items()}, **hyper}
+    rule.together({**values, "steps": steps})
     grid = Grid(bits, family, scale if isinstance(scale, str) else "one")
-    numbers = {name: values[name] for name in rule.defaults} | {"lr": lr, "weight_decay": 0.0, "t": t + 1}
+    numbers = {name: values[name] for name in rule.defaults} | {
+        "lr": lr,
+        "weight_decay": 0.0,
+        "t": t + 1,
+        "steps": steps,
+    }
     stored = dict(state or {})
     s = stored.pop("scale", None)
     given = family == "lattice" or not isinstance(scale, str)

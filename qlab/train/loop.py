@@ -65,7 +65,7 @@ class Run:
         )
         layout = torch.channels_last if config.channels_last else torch.contiguous_format
         self.model = model.to(self.device).to(memory_format=layout)
-        self.optimizer = optimizer(self.model, config)
+        self.optimizer = optimizer(self.model, config, self.total)
         self.step = 0
         self.sums = torch.zeros(len(SUMS), dtype=torch.float64, device=self.device)
         self.history: dict[str, list[dict[str, Any]]] = {"steps": [], "evaluations": []}
@@ -191,8 +191,8 @@ class Run:
         self.codes = self._codes()
 
 
-def optimizer(model: torch.nn.Module, config: Config) -> QuantOptimizer:
-    """The optimizer that a config asks for, on the groups of `qlab.groups`."""
+def optimizer(model: torch.nn.Module, config: Config, steps: int) -> QuantOptimizer:
+    """The optimizer that a config asks for, on the groups of `qlab.groups`, for a run of that many steps."""
     base: dict[str, Any] = {"momentum": config.momentum, "nesterov": config.nesterov} if config.base == "sgd" else {}
     grid: dict[str, Any] = {
         "bits": config.bits,
@@ -210,4 +210,5 @@ def optimizer(model: torch.nn.Module, config: Config) -> QuantOptimizer:
         **dict[str, Any](config.hyper),
     )
     common: dict[str, Any] = {"lr": config.lr, "weight_decay": config.weight_decay, "seed": config.seed}
+    common["steps"] = float(steps)
     return QuantOptimizer(chosen, base=config.base, **common, **base)
