@@ -3,6 +3,7 @@
 from qlab.messages import unknown
 from qlab.methods.bc import BinaryConnect
 from qlab.methods.bc_stochastic import StochasticBinaryConnect
+from qlab.methods.bcgd import BlendedGradientDescent
 from qlab.methods.full import FullPrecision
 from qlab.methods.hyper import Hyper
 from qlab.methods.pgd import ProjectedGradientDescent
@@ -31,6 +32,7 @@ for _rule in (
     DeterministicRounding(),
     StochasticRounding(),
     ProjectedGradientDescent(),
+    BlendedGradientDescent(),
 ):
     register(_rule)
 
@@ -47,6 +49,7 @@ def method(rule: str | Rule) -> Rule:
 __all__ = [
     "METHODS",
     "BinaryConnect",
+    "BlendedGradientDescent",
     "DeterministicRounding",
     "FullPrecision",
     "Hyper",

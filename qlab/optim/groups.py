@@ -24,6 +24,7 @@ def groups(
     first_last: bool = False,
     where: Mapping[str, Mapping[str, Any]] | None = None,
     rest: Mapping[str, Any] | None = None,
+    apart: Mapping[str, Mapping[str, Any]] | None = None,
     quiet: bool = False,
     **settings: Any,
 ) -> list[dict[str, Any]]:
@@ -31,6 +32,8 @@ def groups(
 
     Without `where`: the weights of linear and convolution layers are quantized, but for the first and the last such
     layer unless `first_last=True`; norms and biases never are. `rest`: settings of the others, e.g. weight_decay.
+    apart: {pattern: settings} of those among the others that differ, e.g. S2's two scales of learning, the resolution
+    of quantized activations a hundred times more slowly: `apart={"*resolution": {"lr": 0.01 * lr}}`.
     where: {pattern: settings} on parameter names (`"layer1.*.weight": {"bits": 2}`, `"*bias": {"quantized": False}`),
     one group each, on top of `rule` and `settings`. Prints what it chose unless `quiet`.
 
@@ -46,7 +49,17 @@ def groups(
                 "and the first and last are left out unless first_last=True"
             )
         others = {"rule": "full", "quantized": False, **(rest or {})}
-        plan = [(chosen, {"rule": rule, **settings}), ([n for n in named if n not in set(chosen)], others)]
+        left = [n for n in named if n not in set(chosen)]
+        plan = [(chosen, {"rule": rule, **settings})]
+        for pattern, own in (apart or {}).items():
+            found = [n for n in left if fnmatchcase(n, pattern)]
+            if not found:
+                raise ValueError(f"apart: pattern {pattern!r} matches no parameter left; names: {', '.join(left)}")
+            plan.append((found, {**others, **own}))
+            left = [n for n in left if n not in set(found)]
+        plan.append((left, others))
+    elif apart:
+        raise ValueError("apart= sets parameters apart from the rest; with where= every parameter has its own pattern")
     else:
         hits = {name: [pattern for pattern in where if fnmatchcase(name, pattern)] for name in named}
         wrong = [

@@ -29,6 +29,7 @@ OPTIONS = [
     for choice in itertools.product(*rule.options.values())
 ]
 SHAPES = {"a": (6, 4), "b": (5, 6), "bias": (5,)}
+STEPS = 20  # the length of the runs, for schedules in shares of it
 
 
 def weights(seeds, shapes=SHAPES):
@@ -47,7 +48,7 @@ def loss(w, target):
 
 def optimizer(params, slug, base, runs=0, **settings):
     named = list(params.items())
-    quantized = {"params": named[:2], "rule": slug, **settings}
+    quantized = {"params": named[:2], "rule": slug, "steps": STEPS, **settings}
     rest = {"params": named[2:], "rule": "full", "quantized": False}
     kind = "sgd" if base == "nesterov" else base
     shared = {"seed": settings.pop("seed")} if "seed" in settings else {}
@@ -125,7 +126,7 @@ def test_optimizer_equals_step(slug, options):
     """The optimizer is `qlab.step` repeated: SGD, one tensor, every grid with an exact scale, its own uniforms."""
     for grid in (GRIDS[k] for k in ("binary", "ternary", "one", "lattice")):
         w = weights(2, {"a": (6, 4)})
-        opt = qlab.QuantOptimizer(list(w.items()), slug, lr=0.05, seed=9, **grid, **options)
+        opt = qlab.QuantOptimizer(list(w.items()), slug, lr=0.05, seed=9, steps=STEPS, **grid, **options)
         mine, scale, state = w["a"].detach().clone(), {}, {}
         if METHODS[slug].fixed_scale and grid.get("scale") != "one" and "family" not in grid:
             start = weights(2, {"a": (6, 4)})["a"].detach()
@@ -133,7 +134,8 @@ def test_optimizer_equals_step(slug, options):
         for t in range(6):
             opt.zero_grad()
             loss(opt.weights(), {"a": torch.zeros(6, 4)}).backward()
-            mine = qlab.step(slug, mine, w["a"].grad, lr=0.05, seed=9, t=t, state=state, **{**grid, **scale}, **options)
+            setting = {"lr": 0.05, "seed": 9, "steps": STEPS, **grid, **scale, **options}
+            mine = qlab.step(slug, mine, w["a"].grad, t=t, state=state, **setting)
             opt.step()
             torch.testing.assert_close(w["a"].detach(), mine, rtol=0, atol=1e-12)
 
