@@ -13,6 +13,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from qlab.problems.base import Problem
+
 LABEL = "reconstruction of S1's toy problem: S1 prints neither f nor the noise"
 CENTRES = (0.0, 2.5, 4.75)
 HEIGHTS = (2.0, 0.75, 0.19)
@@ -45,3 +47,32 @@ def next_to_minimizer(levels: Tensor) -> Tensor:
     """Which of equally spaced levels lie within one spacing of the minimizer: two, or three if it is one of them."""
     spacing = levels[1] - levels[0]
     return (levels - MINIMIZER).abs() <= spacing * (1 + 1e-9)
+
+
+class Wells(Problem):
+    """The toy as a problem of one weight on the levels 0.5 k: start 4.0 for every seed, noise 3, as in lesson 03."""
+
+    slug, name = "wells", "Three wells"
+    d = 1
+
+    def __init__(self, noise: float = 3.0, spacing: float = 0.5, at: float = 4.0):
+        super().__init__()
+        self.noise, self.at, self.spacing = noise, at, spacing
+        self.quantizer = {"family": "lattice", "spacing": spacing}
+        self.w_star = torch.tensor([MINIMIZER], dtype=torch.float64)
+
+    @property
+    def levels(self) -> Tensor:
+        """The levels within 2 of the wells: the lattice itself has no end."""
+        first, last = -int(2 / self.spacing), int((MINIMIZER + 2) / self.spacing)
+        return torch.arange(first, last + 1, dtype=torch.float64) * self.spacing
+
+    def start(self, seeds: int | Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+        shape = tuple(seeds.shape) if isinstance(seeds, Tensor) else ()
+        return torch.full((*shape, 1), self.at, dtype=dtype)
+
+    def loss(self, w: Tensor, rows: Tensor | None = None) -> Tensor:
+        return loss(w).squeeze(-1)
+
+    def gradient(self, w: Tensor, rows: Tensor | None = None) -> Tensor:
+        return gradient(w.detach())
