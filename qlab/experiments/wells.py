@@ -180,31 +180,37 @@ def simulate(
     if method not in SIMULATED:
         raise ValueError(unknown("method", method, SIMULATED))
     x = grid(step_size, noise, spacing, start)
-    first, slope = round(float(x[0]) / spacing), wells.gradient(x).numpy()
+    first, top = round(float(x[0]) / spacing), len(x) - 1
     z = _normals(seed, iterations, runs)
-    u = _uniforms(seed, iterations, runs) if method == "sr" else np.empty((0, 0))
-    w = np.full(runs, float(start))
-    code = _round(w, spacing) / spacing
-    if method != "bc":
-        w = code * spacing
-    at, t, g = np.empty((iterations, runs), dtype=np.int64), 0, np.empty(runs)
-    nearest = np.rint if noise else partial(_round, spacing=1.0)  # equal but at ties, where no noisy step ends
+    u = _uniforms(seed, iterations, runs) if method == "sr" else None
+    slope, codes = wells.gradient(x).numpy() / spacing, np.arange(float(top + 1))
+    at = np.empty((iterations + 1, runs), dtype=np.int64)
+    place = partial(np.copyto, casting="unsafe") if noise else partial(_place, first=first)
+    # v: weight / spacing - first + 1/2, so that cutting off its decimals rounds to the nearest level. A noisy v is on no
+    # tie, and SR's goes up where u < fraction, u and fraction being multiples of 2^-24 and of about 1e-15.
+    v = np.full(runs, float(start) / spacing - first + 0.5)
+    _place(at[0], v, first)
+    g, t = np.empty(runs), 0
     for eta, count in stages(step_size, iterations, schedule):
-        step, shake = eta * slope, (eta * noise) * z[t : t + count]
-        for row in shake:  # in place: this loop is most of the time of a drag
-            np.subtract(code, first, out=at[t], casting="unsafe")
-            step.take(at[t], out=g, mode="clip")
-            w -= g
-            w -= row
+        shake = (eta * noise / spacing) * z[t : t + count]
+        if u is not None:
+            shake += u[t : t + count] - (1 - 1e-12)
+        to = codes - eta * slope + (0.5 if method == "r" else 0.0)  # where a step without noise goes from a level
+        move = eta * slope
+        # in place, three or four calls a step: this loop is most of the time of a drag
+        for row, now, then in zip(shake, at[t:], at[t + 1 :], strict=False):
             if method == "bc":
-                np.divide(w, spacing, out=code)
-                code = nearest(code)
-            elif method == "r":
-                w = _round(w, spacing)
-                code = w / spacing
+                move.take(now, out=g, mode="clip")
+                v -= g
             else:
-                low = np.floor(w / spacing)
-                code = low + (u[t] < w / spacing - low)
-                w = code * spacing
-            t += 1
-    return Simulation(x, at.clip(0, len(x) - 1), w)
+                to.take(now, out=v, mode="clip")
+            v -= row
+            place(then, v)
+        t += count
+    w = (v - 0.5 + first) * spacing if method == "bc" else (at[-1] + first) * spacing
+    return Simulation(x, at[:-1].clip(0, top), w)
+
+
+def _place(codes: np.ndarray, v: np.ndarray, first: int) -> None:
+    """codes = Q_d of the weights (v - 1/2 + first) spacing, counted from `first`: ties away from zero."""
+    codes[:] = _round(v - 0.5 + first, 1.0) - first
