@@ -1,4 +1,4 @@
-"""Blended coarse gradient descent: its equation, its two ends (BC and PGD), the growth of rho, two scales of learning."""
+"""Blended coarse gradient descent: its equation, its two ends (BC and PGD), growing rho, two scales of learning."""
 
 import pytest
 import torch
