@@ -20,18 +20,24 @@ KINDS = ("constant", "geometric", "linear")
 def share(t: Number, steps: Number, free: Number = 0.0) -> Tensor:
     """x in [0, 1]: how much of the run after its first `free` share is over at step t; 1 where `steps` is 0.
 
-    x = ((t - 1)/(steps - 1) - free) / (1 - free), clamped: 0 at the first step after the free share, 1 at the last.
-    Negative values are cut to 0; `in_free_phase` tells them apart.
+    x = (t - 1 - n)/(steps - 1 - n) with n = floor(free steps), cut to [0, 1]: 0 up to the first step after the free
+    share, 1 from the last step on. `in_free_phase` tells the free share itself apart.
     """
-    done = _done(t, steps)
-    free = torch.as_tensor(free, dtype=done.dtype, device=done.device)
-    return ((done - free) / (1 - free).clamp(min=1e-12)).clamp(0, 1)
+    t, steps = _double(t), _double(steps)
+    n = _free_steps(steps, free)
+    x = ((t - 1 - n) / (steps - 1 - n).clamp(min=1)).clamp(0, 1)
+    return torch.where(t < steps, x, torch.ones_like(x))
 
 
 def in_free_phase(t: Number, steps: Number, free: Number) -> Tensor:
-    """Whether step t lies in the first `free` share of the run: t <= free * steps."""
-    t, steps = torch.as_tensor(t, dtype=torch.float64), torch.as_tensor(steps, dtype=torch.float64)
-    return t <= torch.as_tensor(free, dtype=torch.float64) * steps
+    """Whether step t lies in the first `free` share of the run: t <= floor(free * steps)."""
+    return _double(t) <= _free_steps(_double(steps), free)
+
+
+def past(t: Number, steps: Number, share: Number) -> Tensor:
+    """Whether the first `share` of the run is over at step t; never for a share >= 1, nor where `steps` is 0."""
+    over = ~in_free_phase(t, steps, share)
+    return over & (_double(share) < 1) & (_double(steps) > 0)
 
 
 def anneal(kind: str, start: Number, end: Number, x: Tensor) -> Tensor:
@@ -52,7 +58,10 @@ def need_length(slug: str, values: Mapping[str, Any], why: str) -> None:
         raise ValueError(f"method {slug!r}: {why} is a share of the run, so its length is needed: give steps=...")
 
 
-def _done(t: Number, steps: Number) -> Tensor:
-    t, steps = torch.as_tensor(t, dtype=torch.float64), torch.as_tensor(steps, dtype=torch.float64)
-    done = (t - 1) / (steps - 1).clamp(min=1)
-    return torch.where(steps > 0, done, torch.ones_like(done))
+def _free_steps(steps: Tensor, free: Number) -> Tensor:
+    """floor(free steps), where .29 of 100 steps are 29 although .29 * 100 = 28.999999999999996."""
+    return (_double(free) * steps + 1e-9).floor()
+
+
+def _double(x: Number) -> Tensor:
+    return torch.as_tensor(x, dtype=torch.float64)

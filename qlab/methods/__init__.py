@@ -1,14 +1,25 @@
 """Training methods: one method, one file, the update as its equation. `METHODS` finds them by slug."""
 
 from qlab.messages import unknown
+from qlab.methods.askew import ASkewSGD
+from qlab.methods.askew_modified import ModifiedASkewSGD
 from qlab.methods.bc import BinaryConnect
 from qlab.methods.bc_stochastic import StochasticBinaryConnect
 from qlab.methods.bcgd import BlendedGradientDescent
+from qlab.methods.binaryrelax import BinaryRelax
+from qlab.methods.bop import Bop
+from qlab.methods.dampening import OscillationDampening
+from qlab.methods.freezing import IterativeFreezing
 from qlab.methods.full import FullPrecision
 from qlab.methods.hyper import Hyper
+from qlab.methods.md import TanhMirrorDescent
+from qlab.methods.mj import MuehlebachJordan
+from qlab.methods.parq import PARQ
 from qlab.methods.pgd import ProjectedGradientDescent
+from qlab.methods.proxquant import ProxQuant
 from qlab.methods.r import DeterministicRounding
 from qlab.methods.rule import Rule, State
+from qlab.methods.sgda import DescentAscent
 from qlab.methods.sr import StochasticRounding
 from qlab.methods.ste import StraightThrough
 
@@ -33,6 +44,17 @@ for _rule in (
     StochasticRounding(),
     ProjectedGradientDescent(),
     BlendedGradientDescent(),
+    MuehlebachJordan(),
+    ASkewSGD(),
+    ModifiedASkewSGD(),
+    DescentAscent(),
+    ProxQuant(),
+    BinaryRelax(),
+    PARQ(),
+    TanhMirrorDescent(),
+    Bop(),
+    OscillationDampening(),
+    IterativeFreezing(),
 ):
     register(_rule)
 
@@ -48,17 +70,24 @@ def method(rule: str | Rule) -> Rule:
 
 __all__ = [
     "METHODS",
+    "PARQ",
     "BinaryConnect",
+    "BinaryRelax",
     "BlendedGradientDescent",
+    "Bop",
     "DeterministicRounding",
     "FullPrecision",
     "Hyper",
+    "IterativeFreezing",
+    "OscillationDampening",
     "ProjectedGradientDescent",
+    "ProxQuant",
     "Rule",
     "State",
     "StochasticBinaryConnect",
     "StochasticRounding",
     "StraightThrough",
+    "TanhMirrorDescent",
     "method",
     "register",
 ]
