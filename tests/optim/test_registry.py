@@ -1,7 +1,6 @@
 """Every method of the registry, with every base: one test each, which later methods inherit."""
 
 import io
-import itertools
 
 import pytest
 import torch
@@ -23,11 +22,15 @@ GRIDS = {
     "dorefa": {"bits": 2, "family": "dorefa"},
     "lattice": {"family": "lattice", "spacing": 0.125},
 }
-OPTIONS = [
-    (slug, dict(zip(rule.options, choice, strict=True)))
-    for slug, rule in METHODS.items()
-    for choice in itertools.product(*rule.options.values())
-]
+
+
+def one_at_a_time(rule):
+    """The defaults, and each other choice of each option with the defaults of the rest."""
+    first = {name: choices[0] for name, choices in rule.options.items()}
+    return [first] + [first | {name: choice} for name, choices in rule.options.items() for choice in choices[1:]]
+
+
+OPTIONS = [(slug, chosen) for slug, rule in METHODS.items() for chosen in one_at_a_time(rule)]
 SHAPES = {"a": (6, 4), "b": (5, 6), "bias": (5,)}
 STEPS = 20  # the length of the runs, for schedules in shares of it
 
