@@ -1,0 +1,69 @@
+"""Mutants of the cones, the general velocity, the duality instances and lessons 06 and 08."""
+
+from tests.mutants.mutant import Mutant
+
+MUTANTS = [
+    Mutant(
+        "cones: the multiplier may be negative",
+        "qlab/constraints/cones.py",
+        "torch.ones_like(slope)), 0.0).relu()",
+        "torch.ones_like(slope)), 0.0)",
+        "tests/constraints/test_cones.py",
+    ),
+    Mutant(
+        "cones: a slack constraint counts too",
+        "qlab/constraints/cones.py",
+        "return jacobian[psi <= tol].double()",
+        "return jacobian[psi <= tol + 1].double()",
+        "tests/constraints/test_cones.py",
+    ),
+    Mutant(
+        "cones: MFCQ holds at a midpoint (formulas E5)",
+        "qlab/constraints/cones.py",
+        "return (psi > tol) | (slope != 0)",
+        "return (psi > tol) | (slope == slope)",
+        "tests/errata/test_constraints.py",
+    ),
+    Mutant(
+        "cones: MFCQ asks only that no direction hurts",
+        "qlab/constraints/cones.py",
+        "return bool(-found.fun > 1e-9)",
+        "return bool(-found.fun >= 0)",
+        "tests/constraints/test_cones.py",
+    ),
+    Mutant(
+        "qp: the push acts the wrong way",
+        "qlab/constraints/qp.py",
+        "h = J @ g - push * psi[psi <= 0].double()",
+        "h = J @ g + push * psi[psi <= 0].double()",
+        "tests/constraints/test_qp.py",
+    ),
+    Mutant(
+        "qp: the rows are scaled, their bounds are not",
+        "qlab/constraints/qp.py",
+        "h[norm > 0] / norm[norm > 0]",
+        "h[norm > 0]",
+        "tests/constraints/test_qp.py",
+    ),
+    Mutant(
+        "duality: the price of rounding is linear",
+        "qlab/theory/duality.py",
+        "return max(0.0, math.sqrt(self.variance) - math.sqrt(eps)) ** 2",
+        "return max(0.0, self.variance - eps)",
+        "tests/theory/test_duality.py",
+    ),
+    Mutant(
+        "duality: the multiplier forgets its factor 2",
+        "qlab/theory/duality.py",
+        "torch.linalg.solve(self.A + 2 * lam * eye",
+        "torch.linalg.solve(self.A + lam * eye",
+        "tests/theory/test_duality.py",
+    ),
+    Mutant(
+        "duality: an atom can be split",
+        "qlab/theory/duality.py",
+        "return 1 - eps if self.n == math.inf else",
+        "return 1 - eps if self.n > 1 else",
+        "tests/theory/test_duality.py",
+    ),
+]
