@@ -7,6 +7,7 @@ from qlab.problems.base import Problem
 from qlab.problems.linear import Hinge, Logistic, ReLURegression
 from qlab.problems.moons import Moons
 from qlab.problems.quadratic import Quadratic
+from qlab.problems.teacher_student import TeacherStudent
 from qlab.problems.wells import Wells
 
 PROBLEMS: dict[str, Callable[..., Problem]] = {
@@ -19,6 +20,7 @@ PROBLEMS: dict[str, Callable[..., Problem]] = {
     "moons-bias": lambda **settings: Moons(bias=True, **settings),
     "hinge": Hinge,
     "relu": ReLURegression,
+    "teacher-student": TeacherStudent,
 }
 """Every problem by its slug: a function of its settings."""
 
@@ -37,4 +39,15 @@ def problem(slug: str | Problem, **settings) -> Problem:
     return PROBLEMS[slug](**settings)
 
 
-__all__ = ["PROBLEMS", "Hinge", "Logistic", "Moons", "Problem", "Quadratic", "ReLURegression", "Wells", "problem"]
+__all__ = [
+    "PROBLEMS",
+    "Hinge",
+    "Logistic",
+    "Moons",
+    "Problem",
+    "Quadratic",
+    "ReLURegression",
+    "TeacherStudent",
+    "Wells",
+    "problem",
+]

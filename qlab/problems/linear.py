@@ -1,7 +1,4 @@
-"""Problems whose loss is a function of x·w: logistic regression (S0, task I), the hinge loss, one ReLU unit.
-
-F(w) = mean_i phi(z_i, y_i),   dF/dw = mean_i phi'(z_i, y_i) x_i,   z_i = x_i·w
-"""
+"""Problems of one unit x·w: logistic regression (S0, task I), the hinge loss, one ReLU unit."""
 
 from __future__ import annotations
 
@@ -17,10 +14,14 @@ KINDS = ("planted", "hard")
 
 
 class Linear(Problem):
-    """x (n, d) and y (n,), or (C, n, d) and (C, n) for C instances, float64; phi and its derivative in z."""
+    """F(w) = mean_i phi(s_i), dF/dw = mean_i phi'(s_i) a_i, s_i = a_i·w, a_i = -y_i x_i: a loss of the margin -s.
+
+    x (n, d) and y (n,), or (C, n, d) and (C, n) for C instances, float64; y = ±1 with P(y = 1) = 1/(1 + e^-x·w*).
+    """
 
     x: Tensor
     y: Tensor
+    a: Tensor
 
     def __init__(self, d: int, n: int, kind: str, seed: int | Tensor):
         super().__init__()
@@ -31,31 +32,33 @@ class Linear(Problem):
         self.d, self.n, self.kind, self.instances = d, n, kind, instances_of(seed)
         self.x, self.w_star = features(kind, seed, n, d), true_weights(kind, seed, d)
         self.y = self.label(_mv(self.x, self.w_star), _draw(seed, 2, (n,)))
+        self.a = -self.y.unsqueeze(-1) * self.x
 
     def label(self, z: Tensor, u: Tensor) -> Tensor:
         """y from z = x·w* and uniform numbers u."""
+        return torch.where(u < z.sigmoid(), 1.0, -1.0).to(z.dtype)
+
+    def phi(self, s: Tensor) -> Tensor:
         raise NotImplementedError
 
-    def phi(self, z: Tensor, y: Tensor) -> Tensor:
-        raise NotImplementedError
-
-    def slope(self, z: Tensor, y: Tensor) -> Tensor:
-        """dphi/dz; may write into z."""
+    def slope(self, s: Tensor) -> Tensor:
+        """dphi/ds; may write into s."""
         raise NotImplementedError
 
     def loss(self, w: Tensor, rows: Tensor | None = None) -> Tensor:
-        x, y = self.data("x", w, rows), self.data("y", w, rows)
-        return self.phi(_mv(x, w), y).mean(-1)
+        return self.phi(_mv(self.data("a", w, rows), w)).mean(-1)
 
     def gradient(self, w: Tensor, rows: Tensor | None = None) -> Tensor:
-        w = w.detach()
-        x, y = self.data("x", w, rows), self.data("y", w, rows)
-        slope = self.slope(_mv(x, w), y)
-        return _vm(slope, x).div_(x.shape[-2])
+        w, a = w.detach(), self.data("a", w, rows)
+        return _vm(self.slope(_mv(a, w)), a).div_(a.shape[-2])
+
+    def accuracy(self, w: Tensor) -> Tensor:
+        """Share of samples on the right side, s < 0: w (..., d) -> (...)."""
+        return (_mv(self.data("a", w), w) < 0).to(w.dtype).mean(-1)
 
 
 class Logistic(Linear):
-    """phi = log(1 + e^-yz), y = ±1 with P(y = 1) = 1/(1 + e^-z*): S0, task I.
+    """phi = log(1 + e^s): S0, task I.
 
     kind "planted", the poster's: x uniform in [-1, 1]^d, w* a random vertex of {-1, 1}^d. Its rounded real minimizer is
     the best vertex, so it separates no methods. "hard", ours: correlated features and real weights,
@@ -66,18 +69,15 @@ class Logistic(Linear):
         self.slug, self.name = f"logistic-{kind}", f"Logistic regression, {kind}"
         super().__init__(d, n, kind, seed)
 
-    def label(self, z: Tensor, u: Tensor) -> Tensor:
-        return torch.where(u < z.sigmoid(), 1.0, -1.0).to(z.dtype)
+    def phi(self, s: Tensor) -> Tensor:
+        return F.softplus(s)
 
-    def phi(self, z: Tensor, y: Tensor) -> Tensor:
-        return F.softplus(-y * z)
-
-    def slope(self, z: Tensor, y: Tensor) -> Tensor:
-        return z.mul_(-y).sigmoid_().mul_(-y)
+    def slope(self, s: Tensor) -> Tensor:
+        return s.sigmoid_()
 
 
 class Hinge(Linear):
-    """phi = max(0, 1 - yz): convex, not differentiable at yz = 1, where 0 is taken; labels as in logistic regression.
+    """phi = max(0, 1 + s): convex, not differentiable at s = -1, where 0 is taken; labels as in logistic regression.
 
     For S0's claim that its modification needs no smooth loss.
     """
@@ -87,18 +87,18 @@ class Hinge(Linear):
     def __init__(self, kind: str = "hard", d: int = 10, n: int = 600, seed: int | Tensor = 0):
         super().__init__(d, n, kind, seed)
 
-    def label(self, z: Tensor, u: Tensor) -> Tensor:
-        return torch.where(u < z.sigmoid(), 1.0, -1.0).to(z.dtype)
+    def phi(self, s: Tensor) -> Tensor:
+        return (1 + s).relu()
 
-    def phi(self, z: Tensor, y: Tensor) -> Tensor:
-        return (1 - y * z).relu()
-
-    def slope(self, z: Tensor, y: Tensor) -> Tensor:
-        return torch.where(y * z >= 1, 0.0, 0 * z - y)  # 0 z: NaN stays NaN
+    def slope(self, s: Tensor) -> Tensor:
+        return torch.where(s <= -1, 0.0, 1 + 0 * s)  # 0 s: NaN stays NaN
 
 
 class ReLURegression(Linear):
-    """phi = (max(0, z) - y)^2 / 2, y = max(0, z*): one ReLU unit; its gradient jumps where z = 0 (0 is taken)."""
+    """F(w) = mean_i (max(0, z_i) - y_i)^2 / 2, z_i = x_i·w, y_i = max(0, x_i·w*): one ReLU unit.
+
+    Its gradient jumps where a z_i = 0; ReLU'(0) = 0.
+    """
 
     slug, name = "relu", "One ReLU unit"
 
@@ -108,11 +108,14 @@ class ReLURegression(Linear):
     def label(self, z: Tensor, u: Tensor) -> Tensor:
         return z.relu()
 
-    def phi(self, z: Tensor, y: Tensor) -> Tensor:
-        return (z.relu() - y) ** 2 / 2
+    def loss(self, w: Tensor, rows: Tensor | None = None) -> Tensor:
+        x, y = self.data("x", w, rows), self.data("y", w, rows)
+        return ((_mv(x, w).relu() - y) ** 2).mean(-1) / 2
 
-    def slope(self, z: Tensor, y: Tensor) -> Tensor:
-        return torch.where(z <= 0, 0.0, z - y)
+    def gradient(self, w: Tensor, rows: Tensor | None = None) -> Tensor:
+        w, x, y = w.detach(), self.data("x", w, rows), self.data("y", w, rows)
+        z = _mv(x, w)
+        return _vm(torch.where(z <= 0, 0.0, z - y), x).div_(x.shape[-2])
 
 
 def features(kind: str, seed: int | Tensor, n: int, d: int) -> Tensor:

@@ -19,9 +19,14 @@ def coarse(value: Tensor, *partials: tuple[Tensor, Derivative]) -> Tensor:
 
     Shapes: x and d broadcast to the shape of `value`; d may be a number, a float or a bool tensor (a mask).
     A non-finite x leaves the value as it is (no inf - inf) and gets derivative 0. Nothing is checked or raised.
+    Where gradients are off the result carries the pairs as its attribute `declared`, for loops that do without a graph.
     Source: S0 II (straight-through estimator), S2 (coarse gradient).
     """
     out = value.detach()
+    if not torch.is_grad_enabled():
+        if not torch.compiler.is_compiling():
+            out.declared = partials  # type: ignore[attr-defined]
+        return out
     for x, d in partials:
         d = d.detach().to(x.dtype) if isinstance(d, Tensor) else d  # declared, not differentiated; summed in x's dtype
         zero = torch.nan_to_num((x - x.detach()) * d, nan=0.0, posinf=0.0, neginf=0.0)

@@ -145,12 +145,21 @@ def test_the_quadratic_has_its_spectrum_and_its_minimum_at_w_star():
 
 
 def test_non_smooth_losses_take_0_at_the_kink():
-    hinge, relu = Hinge(), ReLURegression()
-    one = torch.ones(1, dtype=torch.float64)
-    assert hinge.slope(one, one).item() == 0
-    assert hinge.slope(one - 1e-9, one).item() == -1
-    assert relu.slope(0 * one, one).item() == 0
-    assert relu.slope(0 * one + 1e-9, one).item() == pytest.approx(-1)
+    """One sample x = 2, y = 1 of one weight: the hinge's kink is at w = 1/2; the unit's at w = 0."""
+    hinge, relu = Hinge(d=1, n=1), ReLURegression(d=1, n=1)
+    hinge.a, relu.x, relu.y = torch.tensor([[-2.0]]), torch.tensor([[2.0]]), torch.tensor([1.0])
+    at = torch.tensor([[0.5], [0.5 - 1e-6]])
+    assert hinge.gradient(at).tolist() == [[0.0], [-2.0]]
+    assert relu.gradient(torch.tensor([[0.0], [1e-20]])).tolist() == [[0.0], [-2.0]]
+
+
+def test_accuracy_counts_the_right_side():
+    for slug in ("logistic-planted", "hinge"):
+        p = problem(slug, n=60)
+        assert p.accuracy(p.w_star) == ((p.x @ p.w_star).sign() == p.y).double().mean()
+    p = problem("moons", n=60)
+    w = start(p, SEEDS)
+    assert torch.equal(p.accuracy(w), ((p.logits(w, p.x) > 0) == (p.y > 0)).double().mean(-1))
 
 
 def test_a_unit_and_its_place_are_free_in_the_network():
