@@ -40,7 +40,7 @@ def test_views_steps_and_codes_stay_on_the_device_and_never_wait(slug, base, run
                 model = MLP((4, 8, 8, 3), runs=runs, batch_norm=True)
             numbers = {"momentum": 0.9} if base == "sgd" else {}
             numbers |= {"seed": torch.arange(runs)} if runs else {}
-            groups = qlab.groups(model, slug, quiet=True, **grid)
+            groups = qlab.groups(model, slug, quiet=True, steps=10, **grid)
             opt = qlab.QuantOptimizer(groups, base=base, runs=runs, **numbers)
             for p in model.parameters():
                 p.grad = torch.empty_like(p)

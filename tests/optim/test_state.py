@@ -89,7 +89,7 @@ def test_a_loaded_state_is_a_copy():
 @pytest.mark.parametrize("base", ["sgd", "adam"])
 @pytest.mark.parametrize("slug", METHODS)
 def test_bfloat16_parameters_train_resume_bitwise_and_deploy_levels(slug, base):
-    settings = {"bits": 3, "per_channel": True}
+    settings = {"bits": 3, "per_channel": True, "steps": 6}
 
     def build():
         model = small(torch.bfloat16)
@@ -129,13 +129,13 @@ def test_a_plain_step_carries_the_stored_scale(slug, grid):
     """`qlab.step` repeated with its `state` is the optimizer, also where the scale is stored or found by iteration."""
     p = nn.Parameter(qlab.uniforms.normal(2, 0, 0, (6, 4), stream="init", dtype=torch.float64))
     mine, state = p.detach().clone(), {}
-    opt = QuantOptimizer([("w", p)], slug, lr=0.05, seed=9, **grid)
+    opt = QuantOptimizer([("w", p)], slug, lr=0.05, seed=9, steps=8, **grid)
     if METHODS[slug].fixed_scale:
         mine, state = p.detach().clone(), {"scale": opt.state[p]["scale"].clone()}
     for t in range(8):
         opt.zero_grad()
         ((opt.weights()["w"].sin() - 0.3) ** 2).sum().backward()
-        mine = qlab.step(slug, mine, p.grad, lr=0.05, seed=9, t=t, state=state, **grid)
+        mine = qlab.step(slug, mine, p.grad, lr=0.05, seed=9, t=t, steps=8, state=state, **grid)
         opt.step()
         torch.testing.assert_close(p.detach(), mine, rtol=0, atol=1e-12)
         assert METHODS[slug].fixed_scale <= torch.equal(state["scale"], opt.state[p]["scale"])
