@@ -18,7 +18,7 @@ from torch import Tensor
 from qlab import uniforms
 from qlab.messages import unknown
 from qlab.problems import wells
-from qlab.theory import chain
+from qlab.theory import chain, chain_limit
 
 SCHEDULES = ("fixed", "decreasing")
 STAGES = 20
@@ -123,7 +123,7 @@ def stationary(*, step_size: float, noise: float, spacing: float) -> Law:
 def small_step(*, noise: float, spacing: float) -> Law:
     """Theorem 5 (corrected): the limit of SR's stationary law as the step size shrinks to 0."""
     x = grid(0.0, noise, spacing, wells.MINIMIZER)
-    return Law(x, chain.small_step_law(x, wells.gradient, noise=noise))
+    return Law(x, chain_limit.small_step_law(x, wells.gradient, noise=noise))
 
 
 def _round(w, spacing: float):
@@ -186,8 +186,8 @@ def simulate(
     slope, codes = wells.gradient(x).numpy() / spacing, np.arange(float(top + 1))
     at = np.empty((iterations + 1, runs), dtype=np.int64)
     place = partial(np.copyto, casting="unsafe") if noise else partial(_place, first=first)
-    # v: weight / spacing - first + 1/2, so that cutting off its decimals rounds to the nearest level. A noisy v is on no
-    # tie, and SR's goes up where u < fraction, u and fraction being multiples of 2^-24 and of about 1e-15.
+    # v = weight / spacing - first + 1/2: without its decimals it is rounded to the nearest level (a noisy v is on no
+    # tie). SR adds 1 - u instead of 1/2; the 1e-12 keeps u < fraction strict.
     v = np.full(runs, float(start) / spacing - first + 0.5)
     _place(at[0], v, first)
     g, t = np.empty(runs), 0

@@ -122,11 +122,4 @@ MUTANTS = [
         "torch.where(flip[:, None], w - 1 - j, j - 1)",
         "tests/data/test_data_loader.py::test_one_gather_is_pad_crop_and_flip_image_by_image",
     ),
-    Mutant(
-        "the exact chain mistakes the gradient for the step (formulas E1)",
-        "qlab/theory/chain.py",
-        "return _mean_excess(-m, s) / spacing, _mean_excess(m, s) / spacing",
-        "return _mean_excess(m, s) / spacing, _mean_excess(-m, s) / spacing",
-        "tests/theory/test_chain.py",
-    ),
 ]
