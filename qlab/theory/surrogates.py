@@ -43,7 +43,8 @@ def expected(
     ValueError for an unknown surrogate or clip <= 0.
     """
     A, B, C = moments(w, w_star, surrogate, clip)
-    vv, pull, ones, ones_ = (x.unsqueeze(-1) for x in ((v * v).sum(-1), (v * v_star).sum(-1), v.sum(-1), v_star.sum(-1)))
+    vv, pull = (v * v).sum(-1, keepdim=True), (v * v_star).sum(-1, keepdim=True)
+    ones, ones_ = v.sum(-1, keepdim=True), v_star.sum(-1, keepdim=True)
     return vv * B - pull * C + (ones**2 - vv - ones * ones_ + pull) * A / 2
 
 
@@ -66,7 +67,7 @@ def moments(w: Tensor, w_star: Tensor, surrogate: str, clip: float = 1.0) -> tup
 
 
 def h(v: Tensor, v_star: Tensor) -> Tensor:
-    """S2's h(v, v*) = |v|² + (1'v)² - (1'v)(1'v*) + v'v*, shape (...): E g of the ReLU is (h ŵ - v'v* (ŵ + ŵ*)) / 2√2π."""
+    """S2's h(v, v*) = |v|² + (1'v)² - (1'v)(1'v*) + v'v*, (...): the ReLU's E g = (h ŵ - v'v* (ŵ + ŵ*)) / 2√2π."""
     return (v * v).sum(-1) + v.sum(-1) ** 2 - v.sum(-1) * v_star.sum(-1) + (v * v_star).sum(-1)
 
 

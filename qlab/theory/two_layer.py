@@ -17,7 +17,7 @@ Leading axes are runs and broadcast, teachers included. Compute in float64.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -30,12 +30,13 @@ from qlab.theory import surrogates
 class TwoLayer:
     """A teacher v_star (..., m), w_star (..., n) and the inputs' covariance Σ (..., n, n); None: the identity.
 
-    ValueError where v_star or w_star is 0 or not finite, or Σ is not symmetric positive definite.
+    root: S, found from it. ValueError where v_star or w_star is 0 or not finite, or Σ not symmetric positive definite.
     """
 
     v_star: Tensor
     w_star: Tensor
     covariance: Tensor | None = None
+    root: Tensor | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         for name in ("v_star", "w_star"):
@@ -48,8 +49,7 @@ class TwoLayer:
 
     def spread(self, w: Tensor) -> Tensor:
         """S w: what a weight is to standard Gaussian inputs, and what turns a gradient in S w into one in w."""
-        root: Tensor | None = self.root  # type: ignore[attr-defined]
-        return w if root is None else (root @ w.unsqueeze(-1)).squeeze(-1)
+        return w if self.root is None else (self.root @ w.unsqueeze(-1)).squeeze(-1)
 
     def angle(self, w: Tensor) -> Tensor:
         """ϑ (...), in radians: between w and w*; for a covariance between S w and S w*. NaN at w = 0."""
@@ -66,7 +66,11 @@ class TwoLayer:
 
     def gradient_v(self, v: Tensor, w: Tensor) -> Tensor:
         """dF/dv, shape (..., m): it is also E dl/dv."""
-        return (plus_ones(v) - J(self.angle(w), self.v_star)) / 4
+        return self.gradient_v_at(v, self.angle(w))
+
+    def gradient_v_at(self, v: Tensor, theta: Tensor) -> Tensor:
+        """dF/dv as a function of v and ϑ."""
+        return (plus_ones(v) - J(theta, self.v_star)) / 4
 
     def gradient_w(self, v: Tensor, w: Tensor) -> Tensor:
         """dF/dw, shape (..., n): the true gradient. At ϑ = 0 and π, where F has a kink, 0: the mean of its limits.

@@ -1,5 +1,7 @@
 """The two-layer model on a sample: what training has, where `two_layer` has the mean over all inputs (S2, "Analysis").
 
+Sums over the sample Z_1 ... Z_N:
+
     F_N = 1/N Σ_k l(v, w; Z_k)         piecewise constant in w: its true gradient is 0 almost everywhere
     g_N = 1/N Σ_k g(v, w; Z_k),        dF_N/dv = 1/N Σ_k σ(Z_k w) (v'σ(Z_k w) - v*'σ(Z_k w*))
 """
@@ -18,7 +20,7 @@ def draw(model: TwoLayer, N: int, seed: int | Tensor = 0, *, step: int | Tensor 
     """Z (N, m, n), rows N(0, Σ), a function of (seed, step); seeds of shape (C,) give (C, N, m, n)."""
     shape = (N, model.v_star.shape[-1], model.w_star.shape[-1])
     x = uniforms.normal(seed, step, 0, shape, stream="data", dtype=model.w_star.dtype)
-    return model.spread(x)
+    return x if model.root is None else x @ model.root.unsqueeze(-3)
 
 
 def loss(model: TwoLayer, v: Tensor, w: Tensor, Z: Tensor) -> Tensor:
