@@ -26,7 +26,7 @@ _HOME = {
 }
 _ROOMS = (
     *("data", "demos", "experiments", "lessons", "methods", "metrics", "models", "optim"),
-    *("problems", "quantizers", "schema", "theory", "train", "uniforms"),
+    *("problems", "prox", "quantizers", "schema", "theory", "train", "uniforms"),
 )
 
 __all__ = sorted([*_HOME, *_ROOMS])

@@ -8,6 +8,8 @@ from qlab.quantizers.activations import DERIVATIVES, DoReFaActivation, QuantReLU
 from qlab.quantizers.coarse import coarse
 from qlab.quantizers.dorefa import dorefa_activation, dorefa_round, dorefa_weight
 from qlab.quantizers.grids import FAMILIES, SCALES, Grid
+from qlab.quantizers.lsq import LSQ, lsq, lsq_start
+from qlab.quantizers.pact import PACT, pact
 from qlab.quantizers.projection import Projection, project
 from qlab.quantizers.rounding import nearest, q_d, q_s, round_half_away, stochastic_binarize
 from qlab.quantizers.ste import activation_derivative, binary_unit, weight_derivative
@@ -15,6 +17,8 @@ from qlab.quantizers.ste import activation_derivative, binary_unit, weight_deriv
 __all__ = [
     "DERIVATIVES",
     "FAMILIES",
+    "LSQ",
+    "PACT",
     "SCALES",
     "DoReFaActivation",
     "Grid",
@@ -26,7 +30,10 @@ __all__ = [
     "dorefa_activation",
     "dorefa_round",
     "dorefa_weight",
+    "lsq",
+    "lsq_start",
     "nearest",
+    "pact",
     "project",
     "q_d",
     "q_s",
