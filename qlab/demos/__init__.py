@@ -17,6 +17,8 @@ DEMOS: dict[str, str] = {
     "D2b": "qlab.demos.d02_race:SurrogateRace",
     "D3": "qlab.demos.d03_exploration:Exploration",
     "D3b": "qlab.demos.d03_digits:DigitsRace",
+    "D5": "qlab.demos.d06_wells:Wells",
+    "D9": "qlab.demos.d09_blending:Blending",
 }
 
 _WHERE = {

@@ -5,7 +5,19 @@ from qlab.schema.lessons.lesson00 import Lesson00
 from qlab.schema.lessons.lesson01 import Lesson01
 from qlab.schema.lessons.lesson02 import Lesson02
 from qlab.schema.lessons.lesson03 import Lesson03
+from qlab.schema.lessons.lesson06 import Lesson06
+from qlab.schema.lessons.lesson09 import Lesson09
 
-LESSONS: dict[str, type[Parameters]] = {c.lesson: c for c in (Lesson00, Lesson01, Lesson02, Lesson03)}
+LESSONS: dict[str, type[Parameters]] = {
+    c.lesson: c
+    for c in (
+        Lesson00,
+        Lesson01,
+        Lesson02,
+        Lesson03,
+        Lesson06,
+        Lesson09,
+    )
+}
 
-__all__ = ["LESSONS", "Lesson00", "Lesson01", "Lesson02", "Lesson03"]
+__all__ = ["LESSONS", "Lesson00", "Lesson01", "Lesson02", "Lesson03", "Lesson06", "Lesson09"]
