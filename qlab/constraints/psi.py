@@ -56,7 +56,7 @@ def _cases(u: Tensor, lo: Tensor, hi: Tensor, first: Number, last: Number, eps: 
     """psi and psi' from the cell lo <= u < hi and the outer levels.
 
     With x = u - midpoint and p = -(u - lo)(u - hi) = (gap/2)² - x²: psi = eps - p², psi' = 4 p x. Written so, p is
-    never rounded above (gap/2)², and psi' is exactly 0 at levels and midpoints.
+    never rounded above (gap/2)², and psi' is 0 at a midpoint, not nearly 0.
     """
     half, x = (hi - lo) / 2, u - (lo + hi) / 2
     p = half * half - x * x
