@@ -1,4 +1,4 @@
-"""Muehlebach-Jordan, ASkewSGD, its modification and descent ascent: identities, scaling, the barrier, the multiplier."""
+"""Muehlebach-Jordan, ASkewSGD, its modification, descent ascent: identities, scaling, barrier, multiplier."""
 
 import math
 
@@ -73,7 +73,7 @@ def test_zeros_are_in_units_of_1_and_a_midpoint_stays_finite(slug):
 
 @pytest.mark.parametrize("lr", [0.01, 0.5, 3.0])
 def test_the_bounds_of_a_push(lr):
-    """clip="quarter" and "reach": a push moves by at most that share of a gap; "soft" and "edge" are bounded by theirs."""
+    """clip="quarter" and "reach": a push moves by at most that share of a gap; "soft", "edge": by theirs."""
     w, g = uniform(5, 0, 0, (2000,), dtype=torch.float64) * 1.6 - 0.8, torch.zeros(2000, dtype=torch.float64)
     moved = lambda slug, **own: (qlab.step(slug, w, g, lr=lr, push=2.0, **ONE, **own) - w).abs()  # noqa: E731
     free = moved("mj")
