@@ -18,7 +18,7 @@ class BinaryRelax(Rule):
     slug = "binaryrelax"
     name = "BinaryRelax"
     defaults = {"relax": 1.0, "relax_rate": 1.02, "hard_after": 1.0}
-    ranges = {"relax": "[0, inf)", "relax_rate": "(0, inf)", "hard_after": "[0, inf)"}
+    ranges = {"relax": "[0, inf]", "relax_rate": "(0, inf)", "hard_after": "[0, inf)"}
 
     def together(self, values):
         if not isinstance(values["hard_after"], torch.Tensor) and values["hard_after"] < 1:
