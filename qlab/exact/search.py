@@ -73,7 +73,7 @@ def logistic(
 
     Raises TooLarge (see `exhaustive`); ValueError for other labels and shapes.
     """
-    z, levels = _margins(x, y), _levels(levels, x)
+    z, levels = _margins(x, y), as_levels(levels)
     d, base = z.shape[1], len(levels)
     low = min((d + 1) // 2, max(1, int(math.log(COLUMNS, base))))
     rows, columns = linear_side(z[:, : d - low], levels), linear_side(z[:, d - low :], levels)
@@ -102,7 +102,7 @@ def two_layer(
     listed as in `problems.Moons`: all u row by row, all b (with `bias`), v, c (with `bias`).
     Raises TooLarge (see `exhaustive`); ValueError for other labels and shapes.
     """
-    y, levels = _labels(x, y), _levels(levels, x)
+    y, levels = as_labels(x, y), as_levels(levels)
     x = x.double()
     if hidden < 1:
         raise ValueError(f"hidden={hidden}; allowed: at least 1 unit")
@@ -154,7 +154,7 @@ def enumerate_all(
 
     Raises TooLarge (see `exhaustive`).
     """
-    levels = _levels(levels, torch.empty(0, dtype=torch.float64))
+    levels = as_levels(levels)
     base, chunk = len(levels), max(1, CHUNK // (64 * d))
     total, what = base**d, f"a search of {base}^{d} configurations, one by one,"
     few = torch.arange(min(total, chunk))
@@ -182,14 +182,16 @@ def _pool(k: int) -> int:
     return 2 * k + 64
 
 
-def _levels(levels: Levels, like: Tensor) -> Tensor:
+def as_levels(levels: Levels) -> Tensor:
+    """The levels as an increasing float64 tensor (K,); ValueError if they are not."""
     values = torch.as_tensor(levels, dtype=torch.float64)
     if values.dim() != 1 or len(values) < 2 or not bool((values.diff() > 0).all()):
         raise ValueError(f"levels={levels}; allowed: at least two increasing numbers")
     return values
 
 
-def _labels(x: Tensor, y: Tensor) -> Tensor:
+def as_labels(x: Tensor, y: Tensor) -> Tensor:
+    """y as float64; ValueError unless x is (n, d) and y (n,) of -1 and 1."""
     if x.dim() != 2 or y.shape != x.shape[:1]:
         raise ValueError(f"x {tuple(x.shape)}, y {tuple(y.shape)}; allowed: (n, d) and (n,)")
     if not bool((y.abs() == 1).all()):
@@ -198,7 +200,7 @@ def _labels(x: Tensor, y: Tensor) -> Tensor:
 
 
 def _margins(x: Tensor, y: Tensor) -> Tensor:
-    return -_labels(x, y)[:, None] * x.double()
+    return -as_labels(x, y)[:, None] * x.double()
 
 
 def _mean_loss(s: Tensor) -> Tensor:
