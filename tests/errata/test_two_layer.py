@@ -1,6 +1,7 @@
 """Errata of S2's analysis: the gradient of F is not Lipschitz everywhere; E g needs |w*| = 1."""
 
 import math
+from itertools import pairwise
 
 import torch
 
@@ -28,10 +29,10 @@ def test_E25_the_gradient_of_F_is_not_lipschitz_at_the_teacher_nor_at_zero():
     side = side / norm(side)
     for sign in (1, -1):  # ϑ = 0 and ϑ = π
         quotients = [steepness(model, v, sign * star + d * side, sign * star - d * side) for d in (1e-2, 1e-3, 1e-4)]
-        for coarse, fine in zip(quotients, quotients[1:], strict=False):
+        for coarse, fine in pairwise(quotients):
             assert 9.9 < fine / coarse < 10.1
     quotients = [steepness(model, v, c * side, c * side + c * 1e-3 * star) for c in (1.0, 0.1, 0.01)]
-    for far, near in zip(quotients, quotients[1:], strict=False):
+    for far, near in pairwise(quotients):
         assert 99 < near / far < 101  # 1/|w|²
 
 
