@@ -63,6 +63,10 @@ class Problem:
             w = w.detach().requires_grad_()
             return torch.autograd.grad(self.loss(w, rows).sum(), w)[0]
 
+    def activations(self, rows: int) -> int:
+        """About how many numbers one run needs at once for a gradient over so many rows: what blocks are sized by."""
+        return max(rows, self.d)
+
     def data(self, name: str, like: Tensor, rows: Tensor | None = None) -> Tensor:
         """The data tensor `name`, cast to dtype and device of `like` (kept), at `rows`: (B, ...) or (C, B, ...)."""
         key = (name, like.dtype, like.device)

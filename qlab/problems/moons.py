@@ -50,6 +50,9 @@ class Moons(Problem):
         self.x = points / points.std(-2, correction=0, keepdim=True)
         self.y = (2.0 * label - 1).to(points.dtype).expand(points.shape[:-1])
 
+    def activations(self, rows: int) -> int:
+        return 2 * rows * sum(self.sizes[1:])
+
     def layers(self, w: Tensor) -> list[tuple[Tensor, Tensor | None]]:
         """(matrix (..., out, in), biases (..., out, 1) or None) of each layer, views of w (..., d)."""
         out, first = [], 0

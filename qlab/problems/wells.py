@@ -57,15 +57,18 @@ class Wells(Problem):
 
     def __init__(self, noise: float = 3.0, spacing: float = 0.5, at: float = 4.0):
         super().__init__()
-        self.noise, self.at, self.spacing = noise, at, spacing
+        self.noise, self.at = noise, at
         self.quantizer = {"family": "lattice", "spacing": spacing}
         self.w_star = torch.tensor([MINIMIZER], dtype=torch.float64)
 
     @property
     def levels(self) -> Tensor:
-        """The levels within 2 of the wells: the lattice itself has no end."""
-        first, last = -int(2 / self.spacing), int((MINIMIZER + 2) / self.spacing)
-        return torch.arange(first, last + 1, dtype=torch.float64) * self.spacing
+        """The levels of its lattice, which has no end, within 2 of the wells."""
+        if self.quantizer["family"] != "lattice":
+            return super().levels
+        spacing = self.quantizer["spacing"]
+        first, last = -int(2 / spacing), int((MINIMIZER + 2) / spacing)
+        return torch.arange(first, last + 1, dtype=torch.float64) * spacing
 
     def start(self, seeds: int | Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
         shape = tuple(seeds.shape) if isinstance(seeds, Tensor) else ()
