@@ -63,11 +63,16 @@ def grip(levels: Tensor, gradient: Tensor) -> Tensor:
     return torch.where(gradient == 0, torch.inf, room / gradient.abs())
 
 
-def inequalities(w_f: Tensor, w: Tensor, w_f_next: Tensor, w_next: Tensor, g: Tensor, rho: float, step_size: float):
-    """(left, right) of (1) to (3) for one step, left <= right: {"(1)": ..., "(2)": ..., "(3)": ...}; vectors (n,)."""
+def inequalities(
+    w_f: Tensor, w: Tensor, w_f_next: Tensor, w_next: Tensor, g: Tensor, rise: Number, rho, step_size, smoothness
+) -> dict[str, tuple[Number, Number]]:
+    """(left, right) of (1) to (4) for one step, left <= right, by name. Vectors (n,); rise = f(w+) - f(w)."""
     d = w_next - w
+    square = d @ d
     return {
-        "(1)": (2 * d @ (w_f - w), d @ d),
-        "(2)": (d @ d, 2 * d @ (w_f_next - w)),
-        "(3)": (g @ d, -rho / (2 * step_size) * (d @ d)),
+        "(1) w is nearest": (2 * d @ (w_f - w), square),
+        "(2) w+ is nearest": (square, 2 * d @ (w_f_next - w)),
+        "(3) (1) put into (2)": (g @ d, -rho / (2 * step_size) * square),
+        "(4) f is smooth": (rise, g @ d + smoothness / 2 * square),
+        "(4) descent": (rise, -descent_constant(rho, step_size, smoothness) * square),
     }

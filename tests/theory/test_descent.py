@@ -50,27 +50,26 @@ def test_below_rho_over_l_every_step_descends_by_the_constant(grid, rho):
     for seed in range(8):
         value = quadratic(seed)[0]
         for w_f, w, w_f_next, w_next, g in steps(seed, GRIDS[grid], rho, step_size, 40):
-            d = w_next - w
-            assert value(w_next) - value(w) <= -c * float(d @ d) + 1e-12
-            for left, right in descent.inequalities(w_f, w, w_f_next, w_next, g, rho, step_size).values():
+            rise = value(w_next) - value(w)
+            chain = descent.inequalities(w_f, w, w_f_next, w_next, g, rise, rho, step_size, 2.0)
+            for left, right in chain.values():
                 assert left <= right + 1e-12
-            moved += bool(d.any())
+            assert chain["(4) descent"][1] <= 0
+            moved += not torch.equal(w, w_next)
     assert moved >= 8
 
 
 @pytest.mark.parametrize("grid", GRIDS)
-def test_the_three_inequalities_hold_at_any_step_and_the_descent_needs_not(grid):
-    """(1) to (3) need nothing of f: they hold far beyond rho/L, where f rises again and again."""
+def test_the_inequalities_hold_at_any_step_but_promise_nothing_beyond_rho_over_l(grid):
+    """They hold for c < 0 too, where f rises again and again."""
     rho, step_size, rises = 0.05, 1.0, 0
     for seed in range(8):
         value = quadratic(seed)[0]
         for w_f, w, w_f_next, w_next, g in steps(seed, GRIDS[grid], rho, step_size, 40):
-            for left, right in descent.inequalities(w_f, w, w_f_next, w_next, g, rho, step_size).values():
+            rise = value(w_next) - value(w)
+            for left, right in descent.inequalities(w_f, w, w_f_next, w_next, g, rise, rho, step_size, 2.0).values():
                 assert left <= right + 1e-12
-            d = w_next - w
-            c = descent.descent_constant(rho, step_size, 2.0)
-            assert value(w_next) - value(w) <= -c * float(d @ d) + 1e-12
-            rises += value(w_next) > value(w)
+            rises += rise > 0
     assert rises > 0
 
 
