@@ -17,18 +17,20 @@ from qlab.constraints.cones import counted
 from qlab.quantizers import checks
 
 
-def velocity(g: Tensor, psi: Tensor, jacobian: Tensor, push: float) -> Tensor:
+def velocity(g: Tensor, psi: Tensor, jacobian: Tensor, push: float, tol: float = 0.0) -> Tensor:
     """v (n,), float64, from the gradient g (n,), psi (m,), its Jacobian (m, n) and the push κ > 0.
 
+    psi_i <= tol counts as violated. With 0, as in the equation, an iterate that has reached a boundary to the last bit
+    is let go by rounding, and kicked out of C by a whole step.
     ValueError where V(w) is empty: MFCQ fails, as at a midpoint between two levels.
     """
     from scipy.optimize import nnls
 
     checks.positive(push, "push")
     checks.tensor(g, "g")
-    J, g = counted(psi, jacobian, 0.0), g.double()
+    J, g = counted(psi, jacobian, tol), g.double()
     checks.shape(g, jacobian.shape[1:], "g")
-    h = J @ g - push * psi[psi <= 0].double()
+    h = J @ g - push * psi[psi <= tol].double()
     norm = J.norm(dim=1)
     if (norm == 0).logical_and(h > 0).any():
         raise ValueError(EMPTY)

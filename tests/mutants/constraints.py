@@ -34,8 +34,8 @@ MUTANTS = [
     Mutant(
         "qp: the push acts the wrong way",
         "qlab/constraints/qp.py",
-        "h = J @ g - push * psi[psi <= 0].double()",
-        "h = J @ g + push * psi[psi <= 0].double()",
+        "h = J @ g - push * psi[psi <= tol].double()",
+        "h = J @ g + push * psi[psi <= tol].double()",
         "tests/constraints/test_qp.py",
     ),
     Mutant(
