@@ -75,3 +75,18 @@ def _weight(w: Tensor, nu: float | Tensor) -> Tensor:
     nu = torch.as_tensor(nu, dtype=w.dtype, device=w.device)
     checks.broadcastable(nu, w, "nu")
     return nu
+
+
+def descent_constant(step_size: float, smoothness: float) -> float:
+    """c = 1/(2 step_size) - L/2 in  F(w+) <= F(w) - c |w+ - w|²,  F = f + nu R, for a step of ProxQuant.
+
+        w+ = prox_{step_size nu R}(w - step_size f'(w))
+
+    For f with an L-Lipschitz gradient and any R, convex or not: w+ is a minimiser of the prox problem, so
+    f'(w)·(w+ - w) + |w+ - w|²/(2 step_size) + nu R(w+) <= nu R(w), and f lies below its parabola of curvature L.
+    Summed over T steps: min |w+ - w|² <= (F(w_0) - inf F)/(c T), the rate of the best iterate. At step_size = 1/L, as
+    S0 2.III prints, c = 0 and nothing follows. Raises ValueError, TypeError for numbers that are not positive.
+    """
+    checks.positive(step_size, "step_size")
+    checks.positive(smoothness, "smoothness")
+    return 1 / (2 * step_size) - smoothness / 2

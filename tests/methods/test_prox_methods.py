@@ -35,11 +35,11 @@ def path(slug, w, gradient, steps, **hyper):
 
 # ProxQuant
 @pytest.mark.parametrize("norm", ["l1", "l2"])
-@pytest.mark.parametrize("bits", [1, 2, 4])
-def test_proxquant_is_the_prox_of_the_stepped_weight(norm, bits):
-    x, levels, nu = W - 0.1 * G, Grid(bits).levels(), 0.1 * 1.7
+@pytest.mark.parametrize(("bits", "lr"), [(1, 0.1), (2, 0.02), (4, 0.4)])
+def test_proxquant_is_the_prox_of_the_stepped_weight(norm, bits, lr):
+    x, levels, nu = W - lr * G, Grid(bits).levels(), lr * 1.7
     wanted = prox_l1(x, levels, nu) if norm == "l1" else prox_l2(x, levels, nu)
-    mine = qlab.step("proxquant", W, G, lr=0.1, bits=bits, scale="one", reg=1.7, norm=norm)
+    mine = qlab.step("proxquant", W, G, lr=lr, bits=bits, scale="one", reg=1.7, norm=norm)
     assert torch.allclose(mine, wanted, rtol=0, atol=1e-14)
 
 
@@ -172,7 +172,8 @@ def test_parqs_inverse_slope_falls_from_1_to_0_and_is_a_half_in_the_middle():
 def test_mirror_descent_is_the_multiplicative_update_of_the_seen_weight():
     """Constant beta, levels ±1: v+ = (r - 1)/(r + 1), r = (1 + v)/(1 - v) exp(-2 lr beta g), v = tanh(beta w)."""
     beta, lr = 1.3, 0.2
-    v = seen("md", W, beta=beta, beta_rate=1.0, **ONE)[0]
+    v, d = seen("md", W, beta=beta, beta_rate=1.0, **ONE)
+    assert torch.equal(d, torch.ones_like(W))
     after = seen("md", qlab.step("md", W, G, lr=lr, **ONE), beta=beta, beta_rate=1.0, **ONE)[0]
     r = (1 + v) / (1 - v) * torch.exp(-2 * lr * beta * G)
     assert torch.allclose(v, torch.tanh(beta * W), rtol=0, atol=1e-14)
@@ -210,6 +211,8 @@ def test_bops_average_decides_not_the_last_gradient():
     hyper = {"lr": 0.1, "adaptivity": 0.05, "threshold": 0.08, **ONE}
     assert path("bop", w, lambda w, t: torch.full_like(w, (-1.0) ** t), 40, **hyper).eq(1).all()
     one_way = path("bop", w, lambda w, t: torch.ones_like(w), 40, **hyper)
+    back = path("bop", w, lambda w, t: torch.full_like(w, 1.0 if t < 9 else -0.1), 10, **hyper)
+    assert back[-1].item() == -1, "one small gradient the other way does not bring it back"
     flips = int(one_way.diff(dim=0).ne(0).sum())
     first = int(one_way.flatten().lt(0).nonzero()[0])
     assert flips == 1
@@ -258,6 +261,12 @@ def test_freezing_holds_a_weight_that_oscillates_and_no_other():
     # every step reverses from the third on: f after n reversals is 1 - 0.9^n
     needed = math.ceil(math.log(1 - 0.3) / math.log(0.9))
     assert needed <= first <= needed + 3
+
+
+def test_a_weight_that_wanders_from_level_to_level_in_one_direction_is_never_frozen():
+    start, hyper = torch.zeros(1, dtype=torch.float64), {"memory": 0.3, "threshold": 0.1, "family": "lattice"}
+    w = path("freezing", start, lambda w, t: -torch.ones_like(w), 40, lr=0.1, spacing=0.125, **hyper)
+    assert torch.allclose(w.diff(dim=0), torch.full((40, 1), 0.1, dtype=torch.float64), rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize(("bits", "start", "level"), [(1, -0.05, 1.0), (2, -0.55, 0.0)])
