@@ -17,8 +17,15 @@ DEMOS: dict[str, str] = {
     "D2b": "qlab.demos.d02_race:SurrogateRace",
     "D3": "qlab.demos.d03_exploration:Exploration",
     "D3b": "qlab.demos.d03_digits:DigitsRace",
+    "D4": "qlab.demos.d04_chain:Chain",
+    "D4b": "qlab.demos.d04_floors:AccuracyFloors",
+    "D4c": "qlab.demos.d04_plane:TwoWeights",
     "D5": "qlab.demos.d06_wells:Wells",
+    "D6": "qlab.demos.d07_askew:Askew",
+    "D6b": "qlab.demos.d07_cases:Cases",
     "D9": "qlab.demos.d09_blending:Blending",
+    "D10": "qlab.demos.d10_coarse:Coarse",
+    "D10b": "qlab.demos.d10_landing:Descents",
 }
 
 _WHERE = {

@@ -38,7 +38,7 @@ def at(theta: float | Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Path:
-    """angle (steps + 1, ...) in degrees and loss (steps + 1, ...) of a descent; v (..., m) and w (..., n) at its end."""
+    """angle (steps + 1, ...) in degrees and loss (steps + 1, ...) of a descent; v (..., m), w (..., n) at its end."""
 
     angle: Tensor
     loss: Tensor

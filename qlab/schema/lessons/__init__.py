@@ -5,8 +5,11 @@ from qlab.schema.lessons.lesson00 import Lesson00
 from qlab.schema.lessons.lesson01 import Lesson01
 from qlab.schema.lessons.lesson02 import Lesson02
 from qlab.schema.lessons.lesson03 import Lesson03
+from qlab.schema.lessons.lesson04 import Lesson04
 from qlab.schema.lessons.lesson06 import Lesson06
+from qlab.schema.lessons.lesson07 import Lesson07
 from qlab.schema.lessons.lesson09 import Lesson09
+from qlab.schema.lessons.lesson10 import Lesson10
 
 LESSONS: dict[str, type[Parameters]] = {
     c.lesson: c
@@ -15,9 +18,23 @@ LESSONS: dict[str, type[Parameters]] = {
         Lesson01,
         Lesson02,
         Lesson03,
+        Lesson04,
         Lesson06,
+        Lesson07,
         Lesson09,
+        Lesson10,
     )
 }
 
-__all__ = ["LESSONS", "Lesson00", "Lesson01", "Lesson02", "Lesson03", "Lesson06", "Lesson09"]
+__all__ = [
+    "LESSONS",
+    "Lesson00",
+    "Lesson01",
+    "Lesson02",
+    "Lesson03",
+    "Lesson04",
+    "Lesson06",
+    "Lesson07",
+    "Lesson09",
+    "Lesson10",
+]
