@@ -19,8 +19,8 @@ from qlab.quantizers import checks
 if TYPE_CHECKING:
     import xarray as xr
 
-CACHE = 2**18
-"""So many activations of a block are in use at once: 1 MB in float32, what a core's second cache holds."""
+CACHE = 2**21
+"""So many activations of a block are in use at once: 8 MB in float32, a share of a core's last cache."""
 LOOP = {"step_size": True, "noise": True, "batch": False, "decay": False}  # True: a number, may vary within a stack
 
 

@@ -92,7 +92,9 @@ class Moons(Problem):
             if self.batch_norm:
                 a, scale = _normalize(a)
                 normal.append((a, scale))
-            inputs.append(a.relu() if l < len(layers) - 1 else a)
+            if l < len(layers) - 1:
+                a = a.relu() if self.batch_norm else a.relu_()
+            inputs.append(a)
         y = y.unsqueeze(-2)
         delta = inputs.pop().mul(-y).sigmoid_().mul_(-y).div_(y.shape[-1])
         parts: list[Tensor] = []
@@ -104,7 +106,8 @@ class Moons(Problem):
                 parts.append(delta.sum(-1))
             parts.append(_outer(delta, inputs[l], first=l == 0).flatten(-2))
             if l:
-                delta = (matrix.mT @ delta).mul_(inputs[l] > 0)
+                delta = matrix.mT @ delta
+                torch.ops.aten.threshold_backward(delta, inputs[l], 0, grad_input=delta)  # 0 where ReLU gave 0
         return torch.cat(parts[::-1], dim=-1)
 
 
