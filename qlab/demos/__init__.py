@@ -23,6 +23,8 @@ DEMOS: dict[str, str] = {
     "D5": "qlab.demos.d06_wells:Wells",
     "D6": "qlab.demos.d07_askew:Askew",
     "D6b": "qlab.demos.d07_cases:Cases",
+    "D7": "qlab.demos.d08_multiplier:Multiplier",
+    "D7b": "qlab.demos.d08_duality:Duality",
     "D9": "qlab.demos.d09_blending:Blending",
     "D10": "qlab.demos.d10_coarse:Coarse",
     "D10b": "qlab.demos.d10_landing:Descents",

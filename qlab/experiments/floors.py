@@ -150,3 +150,26 @@ def power(spacing: Sequence[float], values: np.ndarray) -> np.ndarray:
     x = np.log(np.asarray(spacing, dtype=np.float64))
     x = (x - x.mean()) / ((x - x.mean()) ** 2).sum()
     return x @ np.log(values)
+
+
+def sr_bound(spacing: Sequence[float], run: Floors, *, d: int, iterations: int) -> np.ndarray:
+    """Theorem 1 for `run`'s average, (spacings,): with the G that was measured."""
+    return np.array(
+        [
+            theory.transient(iterations, mu=MU, G=G) + theory.sr_floor(d, s, G=G)
+            for s, G in zip(spacing, run.G, strict=True)
+        ]
+    )
+
+
+def bc_bound(spacing: Sequence[float], run: Floors, *, d: int, iterations: int, bend: float = 0.0) -> np.ndarray:
+    """Corrected Theorem 4 plus the rounding of the deployed weights, (spacings,): with the G and D measured."""
+    L, L2 = smoothness(bend)
+    return np.array(
+        [
+            theory.transient(iterations, mu=MU, G=G)
+            + theory.bc_floor(d, s, D=D, L2=L2)
+            + theory.deployed_floor(d, s, L=L)
+            for s, G, D in zip(spacing, run.G, run.D, strict=True)
+        ]
+    )

@@ -8,6 +8,7 @@ from qlab.schema.lessons.lesson03 import Lesson03
 from qlab.schema.lessons.lesson04 import Lesson04
 from qlab.schema.lessons.lesson06 import Lesson06
 from qlab.schema.lessons.lesson07 import Lesson07
+from qlab.schema.lessons.lesson08 import Lesson08
 from qlab.schema.lessons.lesson09 import Lesson09
 from qlab.schema.lessons.lesson10 import Lesson10
 
@@ -21,6 +22,7 @@ LESSONS: dict[str, type[Parameters]] = {
         Lesson04,
         Lesson06,
         Lesson07,
+        Lesson08,
         Lesson09,
         Lesson10,
     )
@@ -35,6 +37,7 @@ __all__ = [
     "Lesson04",
     "Lesson06",
     "Lesson07",
+    "Lesson08",
     "Lesson09",
     "Lesson10",
 ]
