@@ -15,6 +15,8 @@ import os
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -43,7 +45,7 @@ class Network(nn.Module):
     def __init__(self, sizes: tuple[int, ...], w: Tensor):
         super().__init__()
         self.sizes, self.layers = sizes, nn.ModuleList()
-        for i, o in zip(sizes, sizes[1:], strict=False):
+        for i, o in pairwise(sizes):
             layer = nn.Linear(i, o, bias=False)
             layer.weight.data = w[: i * o].view(o, i).clone()
             w = w[i * o :]
@@ -101,13 +103,14 @@ def main() -> None:
         "two moons 2-3-1": (problem("moons", hidden=3, n=200), (2, 3, 1)),
         "two moons 2-16-16-1": (problem("moons", hidden=(16, 16), n=200), (2, 16, 16, 1)),
     }
-    print(f"{given.runs} runs x {given.steps} steps, loop / grid in CPU seconds; 1 thread; load {os.getloadavg()[0]:.1f}")
+    what = f"{given.runs} runs x {given.steps} steps, loop / grid in CPU seconds"
+    print(f"{what}; 1 thread; load average {os.getloadavg()[0]:.1f}")
     for name, (p, sizes) in tasks.items():
         for rule in ("bc", "askew"):
             ratios, apart = [], 0
             for number in range(given.rounds + 1):  # the first round warms up
-                ours, all_losses = seconds(lambda: stacked(p, rule, lrs, seeds, given.steps))
-                theirs, losses = seconds(lambda: loop(p, sizes, rule, lrs[:: len(lrs) // few], seeds, given.steps))
+                ours, all_losses = seconds(partial(stacked, p, rule, lrs, seeds, given.steps))
+                theirs, losses = seconds(partial(loop, p, sizes, rule, lrs[:few], seeds, given.steps))
                 share = len(losses) / len(all_losses)
                 apart = sum(abs(a - b) > 1e-5 for a, b in zip(losses, all_losses, strict=False))
                 if number:
