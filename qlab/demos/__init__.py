@@ -25,9 +25,15 @@ DEMOS: dict[str, str] = {
     "D6b": "qlab.demos.d07_cases:Cases",
     "D7": "qlab.demos.d08_multiplier:Multiplier",
     "D7b": "qlab.demos.d08_duality:Duality",
+    "D7c": "qlab.demos.d08_phase:StepSizes",
+    "D8": "qlab.demos.d05_prox:ProxMap",
+    "D8b": "qlab.demos.d05_twins:Twins",
     "D9": "qlab.demos.d09_blending:Blending",
     "D10": "qlab.demos.d10_coarse:Coarse",
     "D10b": "qlab.demos.d10_landing:Descents",
+    "D13": "qlab.demos.d13_landscape:Landscape",
+    "D13b": "qlab.demos.d13_area:Area",
+    "D13c": "qlab.demos.d13_panels:FourPanels",
 }
 
 _WHERE = {
