@@ -20,11 +20,11 @@ from qlab.theory.two_layer import TwoLayer, angle, dot, norm
 
 ORANGE = look.COLORS["ste"]
 NAMES = {"identity": "identity", "relu": "ReLU", "clipped-relu": "clipped ReLU"}
-ETA, STEPS = 0.3, 60  # of the descents drawn
+ETA, STEPS = 0.3, 200  # of the descents drawn
 FINE, ROUGH = torch.arange(0.5, 180.0).double(), torch.arange(1.5, 180.0, 3.0).double()  # off the kinks at 0 and 180
 COSINE, LOSS = (-1.05, 1.05), (-0.03, 0.83)  # vertical axes
-ARROW = 0.6
-PLANE = ((-1.75, 1.75), (-0.45, 1.62))
+ARROW = 0.62
+PLANE = ((-1.63, 1.63), (-0.5, 1.64))
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Coarse(Demo):
         "what training sees": {"THETA": 120.0, "CONDITION": 1.0, "SAMPLES": 100},
         "at the minimum's angle": {"THETA": 0.0, "CONDITION": 1.0, "SAMPLES": 0},
     }
-    height = 470
+    height = 510
 
     def compute(self, P: Lesson10) -> Gradients:
         model, plain, s, N = experiment.teacher(P.CONDITION), experiment.teacher(), P.SURROGATE, P.SAMPLES
@@ -115,10 +115,12 @@ class Coarse(Demo):
     def figure(self, data: Gradients) -> Figure:
         w = np.array([math.cos(math.radians(data.theta)), math.sin(math.radians(data.theta))])
         ring = np.array([np.cos(np.radians(FINE)), np.sin(np.radians(FINE))])
-        right, low, end = ({"xaxis": f"x{k}", "yaxis": f"y{k}"} for k in (2, 3, 4))
+        panels: list[dict[str, Any]] = [{"xaxis": f"x{k}", "yaxis": f"y{k}"} for k in (2, 3, 4)]
+        right, low, end = panels
         sample = {"mode": "markers", "marker": {"size": 4, "color": ORANGE, "symbol": "circle-open"}}
         dot_ = {"mode": "markers", "marker": {"size": 9, "color": look.INK}, "hoverinfo": "skip", "showlegend": False}
         half = ARROW * np.array([-data.true[1], data.true[0]]) / (np.linalg.norm(data.true) or np.inf)
+        word = 0.55 * w + 0.1 * np.array([-w[1], w[0]])
         edge = np.array([w - half, w + half])
         steps, nothing = np.arange(STEPS + 1), np.full(len(ROUGH), np.nan)
         estimates = nothing if data.estimates is None else data.estimates
@@ -128,14 +130,15 @@ class Coarse(Demo):
             look.line(*data.ellipse, color=look.BORDER, width=1, fill="toself", fillcolor=look.tint(look.MUTED, 0.08)),
             look.line(*ring, color=look.MUTED, width=1, dash="dot"),
             look.line(np.array([0, 1.0]), np.array([0, 0.0]), color=look.MUTED, width=1.5),
-            look.label(1.04, -0.1, "w*", color=look.INK, where="bottom center"),
+            look.label(0.5, -0.02, "w*", color=look.INK, where="bottom center"),
             look.line(np.array([0, w[0]]), np.array([0, w[1]]), color=look.INK, width=1.5),
-            look.label(*(0.86 * w + 0.1), "w", color=look.INK, where="middle center"),
+            look.label(word[0], word[1], "w", color=look.INK, where="middle center"),
             look.line(*edge.T, color=look.MUTED, dash="dash", width=1),
             look.line(*_arrow(w, -data.true), color=look.INK, width=2.4, name="true gradient", hoverinfo="skip"),
             look.line(*_arrow(w, -data.coarse), color=ORANGE, width=2.8, name="coarse gradient", hoverinfo="skip"),
-            look.line(fine, data.document, color=look.MUTED, dash="dash", name="document: isotropic", **right),
-            look.line(fine, data.cosine, color=ORANGE, width=2.4, **right),
+            look.line(fine, data.cosine, color=ORANGE, width=2.6, **right),
+            look.line(fine, data.document, color=look.INK, dash="dot", width=1.4, name="document: isotropic", **right),
+            look.label(178, -0.97, "below 0: uphill", where="top left", **right),
             look.line(rough, estimates, name="from N inputs", hoverinfo="skip", **right) | sample,
             look.line(np.array([data.theta]), np.array([data.at[0]]), **right) | dot_,
             look.line(fine, data.loss, color=look.INK, width=2, **end),
@@ -145,19 +148,19 @@ class Coarse(Demo):
             look.line(steps, data.runs[1], color=ORANGE, width=2.4, dash="dash", **low),
         ]  # fmt: skip
         side, across = [0.0, 0.42], [0.53, 1.0]
-        up, down = [0.56, 1.0], [0.0, 0.36]
-        bare = {"showticklabels": False, "ticks": "", "showline": False, "showgrid": False}
-        degrees = {"tickmode": "linear", "tick0": 0, "dtick": 30, "domain": across}
+        wide, up, down = [0.42, 1.0], [0.58, 1.0], [0.0, 0.36]
+        bare: dict[str, Any] = {"showticklabels": False, "ticks": "", "showline": False, "showgrid": False}
+        degrees: dict[str, Any] = {"tickmode": "linear", "tick0": 0, "dtick": 30, "domain": across}
         layout = look.layout(
             look.axis(
                 "downhill directions at w, in the plane of w and w*", PLANE[0], domain=side, constrain="domain", **bare
             ),
-            look.axis("", PLANE[1], domain=up, scaleanchor="x", constrain="domain", **bare),
+            look.axis("", PLANE[1], domain=wide, scaleanchor="x", constrain="domain", **bare),
             xaxis2=look.axis("angle of w, degrees", (0, 180), anchor="y2", **degrees),
             yaxis2=look.axis("cosine of the two", COSINE, lines=True, zeroline=True, domain=up, anchor="x2", dtick=0.5)
             | {"zerolinecolor": look.MUTED},
-            xaxis3=look.axis(f"step (η = {ETA})", (0, STEPS), domain=side, anchor="y3", dtick=20),
-            yaxis3=look.axis("loss F", LOSS, lines=True, domain=down, anchor="x3", dtick=0.2),
+            xaxis3=look.axis(f"step (η = {ETA})", (0, STEPS), domain=side, anchor="y3", dtick=50),
+            yaxis3=look.axis("loss F", LOSS, lines=True, domain=[0.0, 0.27], anchor="x3", dtick=0.2),
             xaxis4=look.axis("angle of w, degrees", (0, 180), anchor="y4", **degrees),
             yaxis4=look.axis("loss at this v", LOSS, lines=True, domain=down, anchor="x4", dtick=0.2),
         )
@@ -218,8 +221,8 @@ def _arrow(w: np.ndarray, direction: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 def _ellipse(model: TwoLayer) -> np.ndarray:
     """(2, 73): a contour of the inputs' density."""
-    circle = experiment.at(torch.arange(0.0, 365.0, 5.0))
-    return 0.42 * model.spread(circle).numpy().T
+    contour = model.spread(experiment.at(torch.arange(0.0, 365.0, 5.0)))
+    return 0.5 * (contour / norm(contour).max()).numpy().T
 
 
 def _length(g: np.ndarray) -> str:

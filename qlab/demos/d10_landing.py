@@ -19,7 +19,7 @@ ORANGE = look.COLORS["ste"]
 TRAVEL = 60.0  # steps x step size
 POINTS = 700
 FLOOR = 1e-9  # zeros on the log axes
-DEGREES, LOSS = (-5.3, 2.6), (-8.3, 0.4)  # powers of ten
+DEGREES, LOSS = (-5.5, 2.4), (-8.5, 0.4)  # powers of ten
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Descents(Demo):
             if column == 0:
                 top = {}
             traces += [
-                look.line(travel, np.maximum(path.angle[index], FLOOR), color=color, width=1.6, name=name, **top),
+                look.line(travel, np.maximum(_off(path.angle[index]), FLOOR), color=color, width=1.6, name=name, **top),
                 look.line(travel, np.maximum(path.loss[index], FLOOR), color=color, width=1.6, **low),
             ]
         at = np.array([0, TRAVEL])
@@ -85,27 +85,25 @@ class Descents(Demo):
             look.line(
                 at,
                 np.full(2, max(data.chatter, FLOOR)),
-                color=look.MUTED,
+                color="#B9C0C8",
+                width=2,
                 dash="dash",
                 name="predicted mean: η v'v*/4π",
             ),
             look.label(
-                TRAVEL,
-                10 ** (DEGREES[0] + 0.1),
-                "document: both gradients → 0",
-                where="top left",
-                xaxis="x2",
-                yaxis="y2",
+                1, 10 ** (DEGREES[0] + 0.1), "document: coarse gradient → 0", where="top right", xaxis="x2", yaxis="y2"
             ),
         ]
         left, right, up, down = [0.0, 0.45], [0.56, 1.0], [0.5, 1.0], [0.0, 0.4]
         blank = {"showticklabels": False}
         x = look.axis("", (0, TRAVEL), domain=left, dtick=20, **blank)
-        angle = {"type": "log", "lines": True, "domain": up, "dtick": 2, "exponentformat": "power"}
-        loss = {"type": "log", "lines": True, "domain": down, "dtick": 2, "exponentformat": "power"}
+        ticks = ["10<sup>−8</sup>", "10<sup>−6</sup>", "10<sup>−4</sup>", "0.01", "1", "100"]
+        log: dict[str, Any] = {"type": "log", "lines": True, "tickmode": "array", "ticktext": ticks}
+        log["tickvals"] = [1e-8, 1e-6, 1e-4, 1e-2, 1.0, 100.0]
+        angle, loss = log | {"domain": up}, log | {"domain": down}
         layout = look.layout(
             x,
-            look.axis("angle of w, degrees", DEGREES, **angle),
+            look.axis("degrees from ±w*", DEGREES, **angle),
             xaxis2=look.axis("", (0, TRAVEL), domain=right, anchor="y2", dtick=20, **blank),
             yaxis2=look.axis("", DEGREES, anchor="x2", **angle),
             xaxis3=look.axis("steps × step size", (0, TRAVEL), domain=left, anchor="y3", dtick=20),
@@ -116,10 +114,8 @@ class Descents(Demo):
         return {"data": traces, "layout": layout}
 
     def keys(self, data: Landing) -> list[Key]:
-        return [
-            Key(f"{look.fmt(_mean(data.true))}°", "true, mean at the end", look.INK),
-            Key(f"{_degrees(_mean(data.coarse))}", "coarse", ORANGE),
-        ]
+        true, coarse = _off(_mean(data.true)), _off(_mean(data.coarse))
+        return [Key(_degrees(true), "true, mean at the end", look.INK), Key(_degrees(coarse), "coarse", ORANGE)]
 
     def alt(self, data: Landing) -> str:
         v = {"half": "v*/2", "best": "the best v", "opposite": "−v*/2"}[data.second]
@@ -144,6 +140,11 @@ class Descents(Demo):
 def _mean(path: PlanePath) -> float:
     """Mean angle over the last two steps: one to and fro."""
     return float(path.angle[-2:].mean())
+
+
+def _off(angle: Any) -> Any:
+    """Degrees from the nearer one of w* and -w*."""
+    return np.minimum(angle, 180 - angle)
 
 
 def _degrees(angle: float) -> str:

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from qlab import uniforms
 from qlab.messages import unknown
 from qlab.problems.teacher_student import TRUE, covariance
 from qlab.theory import surrogates
-from qlab.theory.two_layer import TwoLayer, angle, norm
+from qlab.theory.two_layer import TwoLayer, norm
 
 GRADIENTS = (TRUE, *surrogates.MASKS)
 TEACHER_V = (1.0, -0.5, 0.5)
@@ -87,26 +86,3 @@ def chatter(model: TwoLayer, step_size: float | Tensor, v: Tensor | None = None)
     """
     pull = ((model.v_star if v is None else v) * model.v_star).sum(-1)
     return torch.rad2deg(torch.atan(torch.as_tensor(step_size) * pull / (2 * math.pi))) / 2
-
-
-def random_correlations(
-    condition: float,
-    seed: int | Tensor,
-    *,
-    states: int = 1000,
-    units: int = 3,
-    inputs: int = 4,
-    surrogate: str = "relu",
-) -> Tensor:
-    """cos of the angle between E g and dF/dw at random v, w, v*, w*, all standard normal: (states,), or (C, states).
-
-    The inputs have a covariance of this condition (geometric eigenvalues, axes along the coordinates: w and w* point
-    anywhere).
-    """
-
-    def z(number: int, d: int) -> Tensor:
-        return uniforms.normal(seed, 0, number, (states, d), stream="data", dtype=torch.float64)
-
-    model = TwoLayer(z(0, units), z(1, inputs), covariance(inputs, condition))
-    v, w = z(2, units), z(3, inputs)
-    return angle(model.coarse(v, w, surrogate), model.gradient_w(v, w)).cos()

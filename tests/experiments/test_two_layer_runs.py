@@ -7,6 +7,7 @@ import torch
 
 from qlab import uniforms
 from qlab.experiments import two_layer as experiment
+from qlab.experiments import two_layer_claims as claims
 from qlab.experiments import two_layer_plane as plane
 from qlab.theory import surrogates
 from qlab.theory.two_layer import TwoLayer, dot, norm
@@ -18,23 +19,17 @@ def z(number, *shape, seed=0):
     return uniforms.normal(seed, 0, number, shape, stream="data", dtype=torch.float64)
 
 
-def theorem_starts(count, m=3, n=4):
-    """`count` random teachers and starts that meet S2's three conditions: |w0| = 1."""
-    v_star, w_star, v, w = (z(k, 40 * count, d) for k, d in enumerate((m, n, m, n)))
-    w = w / norm(w)
-    ok = TwoLayer(v_star, w_star).converges_from(v, w)
-    assert ok.sum() >= count
-    return TwoLayer(v_star[ok][:count], w_star[ok][:count]), v[ok][:count], w[ok][:count]
-
-
 @pytest.mark.parametrize("surrogate", list(surrogates.MASKS))
 def test_the_theorems_starts_descend_monotonically_to_the_teacher(surrogate):
-    model, v, w = theorem_starts(20)
+    model, v, w = claims.starts(SEEDS[:1])
+    assert v.shape == (1, 20, 3)
+    assert model.converges_from(v, w).all()
     path = experiment.descend(model, v, w, step_size=0.1, steps=1500, gradient=surrogate)
     # once the loss is 0 to rounding it cannot fall
     assert (path.loss.diff(dim=0) <= 1e-14).all(), "20 of 20 starts"
-    assert (path.angle[-1] < 1).all()
+    assert (path.angle[-1] < 1e-3).all()
     assert (path.loss[-1] < 1e-3 * path.loss[0]).all()
+    assert claims.converged(SEEDS[:1], 0.1, surrogate).tolist() == [1.0]
 
 
 def test_without_the_conditions_some_starts_end_at_the_spurious_minimum():
@@ -98,11 +93,12 @@ def test_the_plane_is_finite_on_the_kink(gradient):
 def test_positive_correlation_needs_isotropic_inputs():
     """Share of random states with a negative inner product, 10 x 1000 states: 0 for the standard Gaussian, then rising
     with the condition number to more than a third."""
-    share = {c: (experiment.random_correlations(c, SEEDS) < 0).double().mean().item() for c in (1, 2, 4, 10, 100)}
+    share = {c: claims.negative(SEEDS, c).mean().item() for c in (1, 2, 4, 10, 100)}
     assert share[1] == 0
     assert list(share.values()) == sorted(share.values())
     for condition, expected in ((2, 0.14), (4, 0.22), (10, 0.30), (100, 0.37)):
         assert share[condition] == pytest.approx(expected, abs=0.015)  # standard error 0.005
+    assert claims.negative_in_metric(SEEDS, 100).max() == 0
 
 
 def test_in_the_metric_of_the_spread_inputs_the_theorem_stands():
@@ -139,3 +135,29 @@ def test_an_unknown_gradient_is_named():
         experiment.descend(model, model.v_star, model.w_star, step_size=0.1, steps=1, gradient="relus")
     with pytest.raises(ValueError, match="did you mean 'true'"):
         plane.descend(model, (1.0, 0.0), step_size=0.1, steps=1, gradient="tru")
+
+
+def test_a_seed_in_a_stack_is_the_seed_alone():
+    for measure in (
+        lambda seeds: claims.negative(seeds, 10),
+        claims.apart,
+        claims.times_as_long,
+        claims.steepening,
+        lambda seeds: claims.final_angles(seeds, 0.3, travel=3),
+        lambda seeds: claims.at_spurious_minimum(seeds, "identity"),
+    ):
+        torch.testing.assert_close(measure(SEEDS)[4:5], measure(SEEDS[4:5]))
+
+
+def test_what_the_lesson_claims():
+    assert claims.theorem_error(SEEDS).max() < 1e-8
+    assert claims.twice_error(SEEDS).max() < 1e-8
+    assert ((claims.apart(SEEDS) > 75) & (claims.times_as_long(SEEDS) > 5)).all()
+    assert claims.steepening(SEEDS).min() > 9.9
+    assert claims.at_spurious_minimum(SEEDS, "relu").max() < -14
+    assert claims.at_spurious_minimum(SEEDS, "identity").min() > -6
+    assert claims.rise_from_spurious_minimum("identity") > 0.5
+    assert abs(claims.rise_from_spurious_minimum("relu")) < 1e-6
+    true, coarse = (claims.final_angles(SEEDS, 0.1, g) for g in (experiment.TRUE, "relu"))
+    assert true.mean().item() == pytest.approx(claims.predicted_angle(0.1), rel=0.01)
+    assert coarse.max() < 1e-6
