@@ -82,6 +82,11 @@ class Path:
         return Point(float(self.w[self.tail].mean()), float(self.lam[self.tail].mean()))
 
     @property
+    def away(self) -> float:
+        """|w - w*| + |λ - λ*| of the end, to the nearer KKT point."""
+        return min(abs(self.end.w - p.w) + abs(self.end.lam - p.lam) for p in kkt_points(self.eps))
+
+    @property
     def peak(self) -> float:
         return float(self.lam.max())
 
@@ -152,6 +157,13 @@ def curvature(point: Point) -> float:
 def largest_dual_step(point: Point) -> float:
     """a/b²: the dual step beyond which the simultaneous update never settles at this point; 0 where λ = 0."""
     return curvature(point) / slope(point.w) ** 2 if point.lam else 0.0
+
+
+def attracts(point: Point, eps: float, step_size: float, dual_step: float, update: str = "simultaneous") -> bool:
+    """Whether a run that begins 1e-4 beside a KKT point has come to it in 4000 steps."""
+    setting = {"step_size": step_size, "dual_step": dual_step, "eps_hat": eps, "update": update}
+    path = run(start=point.w + 1e-4, lam=point.lam, iterations=4000, **setting)  # type: ignore[arg-type]
+    return path.lost is None and abs(float(path.w[-1]) - point.w) < 1e-6
 
 
 def outcome(path: Path) -> str:
