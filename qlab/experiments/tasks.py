@@ -139,8 +139,9 @@ def run(
         (name,) = candidates(rule)
         given = {name: CHOSEN[task][rule], **settings}
         tables.append(_grid(task, instances, rule, seeds, given, every=every, optimum=best))
-    together = xr.concat(tables, xr.Variable("rule", [*rules]), combine_attrs="drop_conflicts")
-    return together.assign_attrs(diverged=sum(table.attrs["diverged"] for table in tables))
+    together = xr.concat(tables, xr.Variable("rule", [*rules]), combine_attrs="drop")
+    lost = sum(table.attrs["diverged"] for table in tables)
+    return together.assign_attrs(task=task, problem=repr(instances), **TASKS[task]._asdict(), diverged=lost)
 
 
 def _grid(task: str, instances: Problem, rule: str, seeds, given: dict[str, Any], **how: Any) -> xr.Dataset:
