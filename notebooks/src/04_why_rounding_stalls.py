@@ -103,10 +103,10 @@ lab.show("D4c", P)
 # %% [markdown]
 # <details><summary>Reading notes: what S1 prints, and what is right</summary>
 #
-# - **Theorem 5, sign.** Printed: up-rate $\int_0^\infty p\,\tfrac{z}{\Delta}\,dz$ with $p$ the density of the *gradient*. A step goes against it. The printed sign gives a law that sits where the loss is large; the printed left integral is negative. The same holds for the displayed ratio of right and left.
-# - **Theorem 5, matrix.** Printed: $\operatorname{diag}(\mathbf 1^{\mathsf T}U)$, whose rows do not sum to 1. The tails must be bounded on *both* sides.
-# - **Theorem 4.** Printed floor: $D L_2\sqrt{d\Delta}/2$ (or $\sqrt d\,\Delta$). In other units of $w$ it falls below the true floor. Derivable: $D L_2\, d\,\Delta^2/8$, for unbiased rounding.
-# - **Corollary 1.** With $Q_d$ the average of the *latent* weights misses the minimizer even of a quadratic; that of $w_Q$ does not.
+# - **Theorem 5, sign.** Printed: up-rate $\int_0^\infty p\,\tfrac{z}{\Delta}\,dz$ $p$ the density of the *gradient*. But a step goes against it: the printed law sits where the loss is *large*, and its left integral is negative. Likewise the displayed ratio.
+# - **Theorem 5, matrix.** Printed: $\operatorname{diag}(\mathbf 1^{\mathsf T}U)$: rows do not sum to 1. Tails must be bounded on *both* sides.
+# - **Theorem 4.** Printed floor: $D L_2\sqrt{d\Delta}/2$ (or $\sqrt d\,\Delta$). In other units of $w$ it falls below the true floor. Derivable: $D L_2\, d\,\Delta^2/8$, for $Q_s$.
+# - **Corollary 1.** With $Q_d$ the average of the *latent* weights misses a quadratic's minimizer; that of $w_Q$ does not.
 # - **$G$** bounds $\mathbb E\|g\|^2$, not the variance. **$Q_s$:** $<$, not $\le$. **$Q_d$:** the bracket is a floor.
 #
 # </details>
@@ -139,10 +139,8 @@ import torch
 
 import qlab
 from qlab import uniforms
-from qlab.experiments import floors, plane
 from qlab.experiments import wells as toy
 from qlab.problems import wells
-from qlab.theory import chain, chain_limit, waiting
 
 x, device = toy.grid(0.1, 6.0, 0.5, 4.0), qlab.devices.device(P.DEVICE)
 
@@ -153,10 +151,8 @@ def steps_taken(step_size, level, n=400_000):
     w = qlab.step("sr", w, g, lr=step_size, family="lattice", spacing=0.5, seed=0, t=level).cpu()
     return torch.bincount(((w - x[0]) / 0.5).round().long(), minlength=len(x)) / n
 
-
 def mine(step_size, level):
     return transition(x.numpy(), wells.gradient(x).numpy(), step_size, 3.0)[level]
-
 
 lab.same(mine, steps_taken, n=8, tolerance=0.006, step_size=0.05, level=lambda i: 20 + i)
 
@@ -266,6 +262,9 @@ for name, ratio in ((name, float(np.max(left / right))) for name, (left, right) 
 # Chain and toy: the three wells of lesson 03. Floors: a quadratic and a curved loss of `WEIGHTS` weights. Each simulated claim is tried on `SEEDS` seeds.
 
 # %% tags=["experiment"]
+from qlab.experiments import floors, plane
+from qlab.theory import chain, chain_limit, waiting
+
 seeds = range(P.SEED, P.SEED + P.SEEDS)
 setting = {"noise": P.NOISE, "spacing": P.SPACING}
 settled = {eta: toy.stationary(step_size=eta, **setting) for eta in (0.01, 0.001)}

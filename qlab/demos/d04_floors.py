@@ -120,7 +120,7 @@ class AccuracyFloors(Demo):
             tickvals=[10.0**k for k in range(-5, 4)],
             ticktext=["0.00001", *(look.value(10.0**k) for k in range(-4, 4))],
         )
-        return {"data": traces, "layout": look.layout(x, y, margin={"l": 66, "r": 18, "t": 54, "b": 46})}
+        return {"data": traces, "layout": look.layout(x, y, margin={"l": 66, "r": 18, "t": 66, "b": 46})}
 
     def keys(self, data: Compared) -> list[Key]:
         return [

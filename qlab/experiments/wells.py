@@ -8,6 +8,7 @@ BinaryConnect is real, so it is simulated (`simulate`): many runs at once, every
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
@@ -134,14 +135,22 @@ def _round(w, spacing: float):
 @lru_cache(maxsize=2)
 def _normals(seed: int, iterations: int, runs: int) -> np.ndarray:
     """z (iterations, runs), row t = uniforms.normal(seed, t, 0, (runs,)): kept, so that a drag meets the same noise."""
-    z = uniforms.normal(seed, torch.arange(iterations), 0, (runs,), dtype=torch.float64)
-    return z.numpy()
+    return _rows(uniforms.normal, seed, iterations, runs)
 
 
 @lru_cache(maxsize=2)
 def _uniforms(seed: int, iterations: int, runs: int) -> np.ndarray:
     """u (iterations, runs), row t = uniforms.uniform(seed, t, 0, (runs,))."""
-    return uniforms.uniform(seed, torch.arange(iterations), 0, (runs,), dtype=torch.float64).numpy()
+    return _rows(uniforms.uniform, seed, iterations, runs)
+
+
+def _rows(draw: Callable[..., Tensor], seed: int, iterations: int, runs: int) -> np.ndarray:
+    """draw(seed, t, 0, (runs,)) for every t, a block at a time: twice as fast as all at once, out of the cache."""
+    out, block = np.empty((iterations, runs)), max(1, 2**17 // runs)
+    for t in range(0, iterations, block):
+        steps = torch.arange(t, min(t + block, iterations))
+        out[t : t + block] = draw(seed, steps, 0, (runs,), dtype=torch.float64).numpy()
+    return out
 
 
 @dataclass(frozen=True)
