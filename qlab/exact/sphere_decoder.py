@@ -13,8 +13,10 @@ from qlab import uniforms
 from qlab.exact.cost import LIMIT, TooLarge, refuse
 from qlab.exact.search import BINARY, Levels, as_levels
 
+FIRST = 2**15  # nodes visited before the rest of the tree is estimated: most searches end here
 PROBES = 64
 CHECK = 4096  # nodes between two looks at the clock
+ADVICE = "fewer weights, less noise, more samples, or a larger limit"
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,8 @@ def sphere(x: Tensor, y: Tensor, *, levels: Levels = BINARY, limit: float = LIMI
     first, the nearest level first (Schnorr and Euchner): the first leaf is a good solution, and every branch whose
     partial sum exceeds the best one so far is cut. Columns are ordered so that large R_kk are decided first.
 
-    Raises TooLarge if the size of the tree, estimated by random descents (Knuth 1975), needs more than `limit` seconds,
-    or if the search reaches the limit.
+    Raises TooLarge if the search is not over after 2^15 nodes and the tree within the radius reached then, whose size
+    random descents estimate (Knuth 1975), needs more than `limit` seconds; or if the search reaches the limit.
     """
     values = as_levels(levels).numpy()
     if x.dim() != 2 or y.shape != x.shape[:1]:
@@ -43,13 +45,14 @@ def sphere(x: Tensor, y: Tensor, *, levels: Levels = BINARY, limit: float = LIMI
     d = features.shape[1]
     order, R, b = _triangular(features, target)
     tree = _Tree(R, b, values)
-    what = f"sphere decoding of {len(values)}^{d} configurations"
-    seconds = tree.estimate()
-    advice = "fewer weights, less noise, more samples, or a larger limit"
-    refuse(what, seconds, 16 * d * d, limit, advice)
-    best, nodes = tree.search(limit)
-    if best is None:
-        raise TooLarge(what, max(seconds, 2 * limit), 16 * d * d, limit, advice)
+    what, bytes, advice = f"sphere decoding of {len(values)}^{d} configurations", 16 * d * d, ADVICE
+    best, cost, nodes, ended = tree.search(limit, most=FIRST)
+    if not ended:
+        refuse(what, seconds := tree.estimate(cost), bytes, limit, advice)
+        best, cost, more, ended = tree.search(limit, best=best, radius=cost)
+        nodes += more
+        if not ended:
+            raise TooLarge(what, max(seconds, 2 * limit), bytes, limit, advice)
     weights = np.empty(d)
     weights[order] = best
     return Decoded(torch.from_numpy(weights), float(((target - features @ weights) ** 2).sum()), nodes)
@@ -90,13 +93,15 @@ class _Tree:
         found = [(cost + (residual - r * c) ** 2, c) for c in self.levels]
         return sorted((child for child in found if child[0] < radius), reverse=True)
 
-    def search(self, limit: float) -> tuple[list[float] | None, int]:
-        """(the best leaf, nodes visited); no leaf if the limit is reached."""
+    def search(
+        self, limit: float, most: int | None = None, best: list[float] | None = None, radius: float = float("inf")
+    ) -> tuple[list[float] | None, float, int, bool]:
+        """(the best leaf, its cost, nodes visited, whether the search is over): it stops after `limit` seconds or
+        `most` nodes. `best` of cost `radius` is known before."""
         d, columns, start = len(self.b), self.columns, time.perf_counter()
         left = [self.b] * (d + 1)  # left[k] = b - sum_{j >= k} R_j w_j
-        w, best, radius, nodes = [0.0] * d, None, float("inf"), 0
+        w, nodes, k = [0.0] * d, 0, d - 1
         open_: list[list[tuple[float, float]]] = [[] for _ in range(d)]
-        k = d - 1
         open_[k] = self.children(k, float(self.b[k]), 0.0, radius)
         while k < d:
             if not open_[k]:
@@ -107,34 +112,33 @@ class _Tree:
                 open_[k] = []
                 continue
             nodes += 1
-            if nodes % CHECK == 0 and time.perf_counter() - start > limit:
-                return None, nodes
+            if nodes == most or (nodes % CHECK == 0 and time.perf_counter() - start > limit):
+                return best, radius, nodes, False
             if k == 0:
                 best, radius = w.copy(), cost
                 continue
             left[k] = left[k + 1] - w[k] * columns[k]
             k -= 1
             open_[k] = self.children(k, float(left[k + 1][k]), cost, radius)
-        return best, nodes
+        return best, radius, nodes, True
 
-    def estimate(self) -> float:
-        """Seconds: mean size of the tree by random descents within the radius of the first leaf, times the time of a
-        node. The radius shrinks in the real search, which is mostly faster."""
+    def estimate(self, radius: float) -> float:
+        """Seconds: the mean size of the tree within the radius by random descents, times the time of a node. The radius
+        shrinks in the real search, which is mostly faster."""
         d, start = len(self.b), time.perf_counter()
-        radius, _ = self._descend(None, float("inf"))
         u = uniforms.uniform(0, 0, 0, (PROBES, d), dtype=torch.float64).tolist()
-        nodes = sum(self._descend(row, radius * (1 + 1e-9))[1] for row in u) / PROBES
-        return nodes * (time.perf_counter() - start) / ((PROBES + 1) * d)
+        sizes, steps = zip(*(self._descend(row, radius * (1 + 1e-9)) for row in u), strict=True)
+        return sum(sizes) / PROBES * (time.perf_counter() - start) / sum(steps)
 
-    def _descend(self, u: list[float] | None, radius: float) -> tuple[float, float]:
-        """(cost of the leaf, Knuth's estimate of the nodes) along the best (u None) or a random path."""
-        left, cost, nodes, width = self.b, 0.0, 1.0, 1.0
+    def _descend(self, u: list[float], radius: float) -> tuple[float, int]:
+        """(Knuth's estimate of the nodes, steps taken) along one random path."""
+        left, cost, nodes, width, steps = self.b, 0.0, 1.0, 1.0, 0
         for k in range(len(self.b) - 1, -1, -1):
             inside = self.children(k, float(left[k]), cost, radius)
-            width *= len(inside)
+            width, steps = width * len(inside), steps + 1
             nodes += width
             if not inside:
                 break
-            cost, level = inside[-1] if u is None else inside[int(u[k] * len(inside))]
+            cost, level = inside[int(u[k] * len(inside))]
             left = left - level * self.columns[k]
-        return cost, nodes
+        return nodes, steps

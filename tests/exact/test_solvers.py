@@ -99,7 +99,8 @@ def test_a_tree_too_large_is_refused_with_both_numbers():
 
 
 def test_a_tree_that_was_underestimated_is_given_up(monkeypatch):
-    monkeypatch.setattr(sphere_decoder._Tree, "estimate", lambda self: 0.0)
+    monkeypatch.setattr(sphere_decoder._Tree, "estimate", lambda self, radius: 0.0)
+    monkeypatch.setattr(sphere_decoder, "FIRST", 5)
     monkeypatch.setattr(sphere_decoder, "CHECK", 1)
     with pytest.raises(exact.TooLarge):
         exact.sphere(*regression(10, 12, noise=3.0), limit=0.0)

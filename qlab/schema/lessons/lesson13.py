@@ -52,7 +52,7 @@ class Lesson13(Parameters):
         300, help="training steps", choices=(100, 300, 600), label="steps", update="release", quick=100
     )
     HIDDEN: int = parameter(
-        3, help="hidden units of task II", choices=(2, 3, 4), label="hidden units", update="release"
+        4, help="hidden units of task II", choices=(2, 3, 4), label="hidden units", update="release"
     )
     AXIS: str = parameter(
         "noise",
