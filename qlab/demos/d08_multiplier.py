@@ -10,7 +10,7 @@ import numpy as np
 from qlab.demos import look
 from qlab.demos.base import Demo, Figure, Key
 from qlab.experiments import multipliers as experiment
-from qlab.experiments.multipliers import Path, Point
+from qlab.experiments.multipliers import Point
 from qlab.schema.lessons.lesson08 import Lesson08
 
 ITERATIONS = 2000
@@ -84,7 +84,7 @@ class Multiplier(Demo):
             end=path.end if path.lost is None else Point(float(path.w[-1]), float(path.lam[-1])),
             peak=path.peak,
             lost=path.lost or 0,
-            feasible_after=_or(path, -1),
+            feasible_after=path.feasible_after if path.feasible_after < len(path.w) else -1,
         )
 
     def figure(self, data: Walk) -> Figure:
@@ -145,10 +145,6 @@ class Multiplier(Demo):
         if data.outcome == "circling":
             return f"{begins} the weight {feasible}, {peak}, and neither comes to rest: on average {w}, {lam}."
         return f"{begins} the weight {feasible}, {peak}, and both rest at the {data.outcome} KKT point, {w}, {lam}."
-
-
-def _or(path: Path, never: int) -> int:
-    return never if path.feasible_after is None else path.feasible_after
 
 
 def _band(ends: list[float], range: tuple[float, float], *, upright: bool, **more: Any) -> dict[str, Any]:

@@ -91,11 +91,11 @@ class Path:
         return float(self.lam.max())
 
     @property
-    def feasible_after(self) -> int | None:
-        """The first step at which the weight is on an island."""
+    def feasible_after(self) -> int:
+        """The first step at which the weight is on an island; T + 1 if it never is."""
         w = np.abs(self.w)
         inside = np.where(w >= 1, (w - 1) ** 2, (w * w - 1) ** 2) <= self.eps
-        return int(inside.argmax()) if inside.any() else None
+        return int(inside.argmax()) if inside.any() else len(w)
 
     def reached(self, tol: float = AT_REST) -> Point | None:
         """The KKT point at which the run has come to rest, if any."""
