@@ -169,6 +169,7 @@ class Blending(Demo):
                 "marker": {"symbol": "circle", "size": 11, "color": look.CARD, "line": {"width": 2, "color": look.INK}},
                 "showlegend": False,
                 "hoverinfo": "skip",
+                "cliponaxis": False,
             }
             | where,
             look.document_mark(-5.0, -0.6, -0.35, "document") | where,

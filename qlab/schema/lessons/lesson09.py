@@ -24,7 +24,7 @@ class Lesson09(Parameters):
         scale="log",
         step=0.05,
         document=1e-5,
-        note="1: projected gradient descent",
+        note="1: projected",
     )
     STEP_SIZE: float = parameter(
         0.1, help="step size on one weight", ge=0.01, le=0.5, symbol="η", label="step size", scale="log", step=0.05
