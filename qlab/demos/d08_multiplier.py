@@ -107,7 +107,7 @@ class Multiplier(Demo):
             look.method_line("sgda", np.log10(t), w, **upper),
             look.line(ends, np.zeros(2), color="#B9C0C8", width=1, **lower),
             *(look.line(ends, np.full(2, p.lam), color=look.INK, dash="dot", width=1.2, **lower) for p in data.points),
-            look.label(STEPS[1], [p.lam for p in data.points], ["λ* left", "λ* right"], where="top left", **lower),
+            look.label(ends[[1, 1]], [p.lam for p in data.points], ["λ* left", "λ* right"], where="top left", **lower),
             look.method_line("sgda", np.log10(t), lam, **lower),
         ]  # fmt: skip
         powers = {"tickmode": "array", "tickvals": [0, 1, 2, 3], "ticktext": ["1", "10", "100", "1000"]}
@@ -131,7 +131,7 @@ class Multiplier(Demo):
         ]
 
     def alt(self, data: Walk) -> str:
-        steps = f"η = **{look.value(data.step_size)}**, η_λ = **{look.value(data.dual_step)}**"
+        steps = f"step size **{look.value(data.step_size)}**, dual step **{look.value(data.dual_step)}**"
         noise = f" under noise {look.value(data.noise)}" if data.noise else ""
         begins = f"From {look.value(data.start)} with {steps} and ε̂ = {look.value(data.eps)}{noise}"
         if data.lost:

@@ -83,8 +83,9 @@ class StepSizes(Demo):
             traces.append(look.line(np.array([X[0], -0.1]), np.full(2, height), color=look.INK, dash="dash", width=1.4))
             near = 0.05 * (1 if limit == high else -1) * (high / max(low, 1e-9) < 1.5)  # close lines: words apart
             traces.append(look.label(-0.09, height + near, words, color=look.INK))
-        traces.append(look.line(np.array([-2.1, -0.1]), np.array([-2.1, -0.1]), dash="dot", width=1.2))
-        traces.append(look.label(-0.09, -0.1, "η<sub>λ</sub> = η", where="middle right"))
+        traces.append(
+            look.line(np.array([-2.1, -0.1]), np.array([-2.1, -0.1]), dash="dot", width=1.2, name="η<sub>λ</sub> = η")
+        )
         said = "document: step sizes that are small enough converge"
         traces.append(look.label(X[0] + 0.02, Y[0] + 0.12, said, color=look.INK))
         return {"data": traces, "layout": look.layout(_axis("step size η", X), _axis("dual step η<sub>λ</sub>", Y))}
@@ -105,7 +106,7 @@ class StepSizes(Demo):
             return f"{said}; seeing the new weight, the multiplier has no ceiling of its own."
         if not limit:
             return f"{said}; the minimizer is feasible on the right, and its price is 0."
-        return f"{said}; the right point repels from η_λ = **{look.fmt(limit)}** on, however small η is."
+        return f"{said}; the right point repels from a dual step of **{look.fmt(limit)}** on, however small η is."
 
 
 def _axis(title: str, range: tuple[float, float]) -> dict:

@@ -57,13 +57,14 @@ class Lesson08(Parameters):
         "1",
         help="what is learned, and from how many inputs",
         choices={
-            "rounding": "rounding, squared error",
-            "1": "all or nothing, 1 input",
-            "2": "all or nothing, 2 inputs",
-            "8": "all or nothing, 8 inputs",
-            "continuous": "all or nothing, continuous",
+            "rounding": "rounding",
+            "1": "1 input",
+            "2": "2 inputs",
+            "8": "8 inputs",
+            "continuous": "continuum",
         },
         label="problem",
+        note="rounding: squared error; inputs: all or nothing",
     )
     SEEDS: int = parameter(10, help="seeds behind each verdict", ge=10, le=100, update="release")
     ITERATIONS: int = parameter(3000, help="steps of a run behind a verdict", ge=2000, le=10000, update="release")
