@@ -152,9 +152,7 @@ class Coarse(Demo):
         bare: dict[str, Any] = {"showticklabels": False, "ticks": "", "showline": False, "showgrid": False}
         degrees: dict[str, Any] = {"tickmode": "linear", "tick0": 0, "dtick": 30, "domain": across}
         layout = look.layout(
-            look.axis(
-                "downhill directions at w, in the plane of w and w*", PLANE[0], domain=side, constrain="domain", **bare
-            ),
+            look.axis("downhill directions at w", PLANE[0], domain=side, constrain="domain", **bare),
             look.axis("", PLANE[1], domain=wide, scaleanchor="x", constrain="domain", **bare),
             xaxis2=look.axis("angle of w, degrees", (0, 180), anchor="y2", **degrees),
             yaxis2=look.axis("cosine of the two", COSINE, lines=True, zeroline=True, domain=up, anchor="x2", dtick=0.5)

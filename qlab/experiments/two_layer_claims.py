@@ -1,4 +1,7 @@
-"""What S2 says of coarse gradients in the two-layer model, tried on random teachers and states: one number per seed."""
+"""What S2 says of coarse gradients in the two-layer model, tried on random teachers and states: one number per seed.
+
+It is computed where the seeds are (C,), in float64; results are on the CPU.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ def states(seeds: Tensor, count: int = STATES, condition: float = 1.0) -> tuple[
         uniforms.normal(seeds, 0, k, (count, d), stream="data", dtype=torch.float64)
         for k, d in enumerate((UNITS, INPUTS, UNITS, INPUTS))
     )
-    sigma = None if condition == 1 else covariance(INPUTS, condition)
+    sigma = None if condition == 1 else covariance(INPUTS, condition).to(seeds.device)
     return TwoLayer(v_star, w_star / norm(w_star), sigma), v, w
 
 
@@ -46,38 +49,38 @@ def theorem_error(seeds: Tensor, surrogate: str = "relu") -> Tensor:
     model, v, w = states(seeds)
     inner = model.correlation(v, w, surrogate)
     formula = surrogates.correlation(v, w, model.v_star, model.angle(w), surrogate)
-    return torch.where(inner >= 0, (inner / formula - 1).abs(), math.inf).amax(-1)
+    return torch.where(inner >= 0, (inner / formula - 1).abs(), math.inf).amax(-1).cpu()
 
 
 def twice_error(seeds: Tensor) -> Tensor:
     """Largest |identity's inner product / ReLU's - 2|: (C,)."""
     model, v, w = states(seeds)
-    return (model.correlation(v, w, "identity") / model.correlation(v, w, "relu") - 2).abs().amax(-1)
+    return (model.correlation(v, w, "identity") / model.correlation(v, w, "relu") - 2).abs().amax(-1).cpu()
 
 
 def apart(seeds: Tensor, surrogate: str = "relu") -> Tensor:
     """Median angle between coarse and true gradient, degrees: (C,)."""
     model, v, w = states(seeds)
-    return torch.rad2deg(angle(model.coarse(v, w, surrogate), model.gradient_w(v, w))).median(-1).values
+    return torch.rad2deg(angle(model.coarse(v, w, surrogate), model.gradient_w(v, w))).median(-1).values.cpu()
 
 
 def times_as_long(seeds: Tensor, surrogate: str = "relu") -> Tensor:
     """Median of |E g| / |dF/dw|: (C,)."""
     model, v, w = states(seeds)
-    return (norm(model.coarse(v, w, surrogate)) / norm(model.gradient_w(v, w))).squeeze(-1).median(-1).values
+    return (norm(model.coarse(v, w, surrogate)) / norm(model.gradient_w(v, w))).squeeze(-1).median(-1).values.cpu()
 
 
 def negative(seeds: Tensor, condition: float, surrogate: str = "relu") -> Tensor:
     """Share of the states at which the inner product is negative: (C,)."""
     model, v, w = states(seeds, condition=condition)
-    return (model.correlation(v, w, surrogate) < 0).double().mean(-1)
+    return (model.correlation(v, w, surrogate) < 0).double().mean(-1).cpu()
 
 
 def negative_in_metric(seeds: Tensor, condition: float, surrogate: str = "relu") -> Tensor:
     """The same for ⟨E g, Σ⁻¹ dF/dw⟩, the inner product in which steps along Σ⁻¹ E g are judged: (C,)."""
     model, v, w = states(seeds, condition=condition)
-    true = model.gradient_w(v, w) / torch.diagonal(covariance(INPUTS, condition))
-    return (dot(model.coarse(v, w, surrogate), true) < 0).double().mean(-1)
+    true = model.gradient_w(v, w) / torch.diagonal(covariance(INPUTS, condition)).to(seeds.device)
+    return (dot(model.coarse(v, w, surrogate), true) < 0).double().mean(-1).cpu()
 
 
 def converged(seeds: Tensor, step_size: float, surrogate: str = "relu", travel: float = 150.0) -> Tensor:
@@ -85,14 +88,14 @@ def converged(seeds: Tensor, step_size: float, surrogate: str = "relu", travel: 
     model, v, w = starts(seeds)
     path = descend(model, v, w, step_size=step_size, steps=round(travel / step_size), gradient=surrogate)
     falls = (path.loss.diff(dim=0) <= 1e-14).all(0)  # once the loss is 0 to rounding it cannot fall
-    return (falls & (path.angle[-1] < 1)).double().mean(-1)
+    return (falls & (path.angle[-1] < 1)).double().mean(-1).cpu()
 
 
 def final_angles(seeds: Tensor, step_size: float, gradient: str = TRUE, travel: float = 150.0) -> Tensor:
     """Mean angle over the last two steps, degrees, from one start per seed that meets S2's conditions: (C,)."""
     model, v, w = starts(seeds, 1)
     path = descend(model, v, w, step_size=step_size, steps=round(travel / step_size), gradient=gradient)
-    return path.angle[-2:].mean(0).squeeze(-1)
+    return path.angle[-2:].mean(0).squeeze(-1).cpu()
 
 
 def predicted_angle(step_size: float) -> float:
@@ -110,14 +113,14 @@ def steepening(seeds: Tensor) -> Tensor:
         ends = [model.w_star + sign * d * side for sign in (1, -1)]
         return norm(model.gradient_w(v, ends[0]) - model.gradient_w(v, ends[1])) / (2 * d)
 
-    return (quotient(1e-4) / quotient(1e-3)).flatten()
+    return (quotient(1e-4) / quotient(1e-3)).flatten().cpu()
 
 
 def at_spurious_minimum(seeds: Tensor, surrogate: str) -> Tensor:
     """log10 |E g|, at least -17, at the spurious minimum of one teacher per seed that has it: (C,)."""
     model = _with_spurious(seeds)
     size = norm(model.coarse(model.spurious_v(), -model.w_star, surrogate)).squeeze(-1)
-    return size.clamp(min=1e-17).log10()
+    return size.clamp(min=1e-17).log10().cpu()
 
 
 def rise_from_spurious_minimum(surrogate: str, step_size: float = 0.05, steps: int = 400) -> float:
