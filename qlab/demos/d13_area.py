@@ -29,6 +29,7 @@ class Areas:
     hits: dict[str, np.ndarray]
     share: dict[str, float]
     about: str
+    constraint: str
 
 
 class Area(Demo):
@@ -62,7 +63,10 @@ class Area(Demo):
         share = {m: float(found.area.mean()) for m, found in maps.items()}
         about = f"{KINDS[P.PROBLEM]}, {steps} steps, {P.DECAY}, free phase {look.percent(P.FREE_PHASE)}"
         about += f", ε̂ = {look.value(P.EPS_HAT)}" if P.AXIS == "noise" else f", noise {look.value(area.STILL)}"
-        return Areas(P.PROBLEM, P.AXIS, first.step_size, first.other, hits, share, about)
+        constraint = f"free {look.percent(P.FREE_PHASE)}" + (
+            f" · ε̂ {look.value(P.EPS_HAT)}" if P.AXIS == "noise" else ""
+        )
+        return Areas(P.PROBLEM, P.AXIS, first.step_size, first.other, hits, share, about, constraint)
 
     def figure(self, data: Areas) -> Figure:
         traces, axes = [], {}
@@ -107,6 +111,7 @@ class Area(Demo):
         for number, method in enumerate(POSTER, 1):
             name = "" if number == 1 else str(number)
             words = f"{look.style(method).short} {look.percent(data.share[method])}"
+            words += f" · {data.constraint}" if method in CONSTRAINED else ""
             y = self._top(data)
             traces.append(
                 look.label(0.028, y, words, color=look.INK, where="top right")
@@ -116,9 +121,8 @@ class Area(Demo):
                     "textfont": {"size": 12, "color": look.style(method).color},
                 }
             )
-        y = self._top(data)
-        place = {"xaxis": "x6", "yaxis": "y6"}
-        traces.append(look.label(35.0, y, "document: close to full", where="top left") | place)
+        place = {"xaxis": "x2", "yaxis": "y2"}
+        traces.append(look.label(39.0, self._top(data), "document: larger loss", where="top left") | place)
         return {"data": traces, "layout": look.layout(axes["xaxis"], axes["yaxis"], **_rest(axes))}
 
     @staticmethod

@@ -20,6 +20,7 @@ from qlab.schema.lessons import Lesson13
 
 SPAN, POINTS = 2.6, 81  # half-width of the plane drawn, grid lines across it
 TRAIL = 12
+SIZES = {"full": 20, "bc": 12, "ste": 12, "askew": 16, "askew-modified": 13, "sgda": 9}  # dots at one place all show
 FIRST = 1  # the instance drawn, counted from SEED: on this one the methods end apart
 
 
@@ -41,6 +42,7 @@ class Standing:
     float_loss: of the latent weights; away: weights to be flipped to reach the nearest optimum."""
 
     done: int
+    steps: int
     points: np.ndarray
     label: np.ndarray
     border: dict[str, np.ndarray]
@@ -108,11 +110,11 @@ class Landscape(TrainingDemo):
         away = {m: int((best != w).sum(1).min()) for m, w in quantized.items()}
         ranks, losses = (v.numpy().astype(float) for v in found.quantiles(200))
         done = next(iter(run.blocks.values())).t
-        about = f"η = {look.value(P.STEP_SIZE)} ({P.DECAY}), batches of {P.BATCH}, {P.STEPS} steps planned, "
-        about += f"ε̂ = {look.value(P.EPS_HAT)}, free phase {look.percent(P.FREE_PHASE)}"
+        about = f"η = {look.value(P.STEP_SIZE)} ({P.DECAY}), batches of {P.BATCH}, ε̂ = {look.value(P.EPS_HAT)}, "
+        about += f"free phase {look.percent(P.FREE_PHASE)}"
         points, label = problem.x.numpy(), problem.y.numpy()
         known = (found.optimum, found.count, about)
-        return Standing(done, points, label, border, (ranks, losses), trail, latent, away, *known)  # type: ignore[arg-type]
+        return Standing(done, P.STEPS, points, label, border, (ranks, losses), trail, latent, away, *known)  # type: ignore[arg-type]
 
     def figure(self, data: Standing) -> Figure:
         traces: list[dict] = []
@@ -128,6 +130,9 @@ class Landscape(TrainingDemo):
             xy = xy if len(xy) else np.full((1, 2), np.nan)
             dots = _dots(xy[:, 0], xy[:, 1], {"size": 3, "color": look.COLORS[method]})
             traces.append(dots | {"showlegend": False})
+        first, second = data.about.split(", ε̂")
+        for y, words in ((-0.88, first), (-0.97, f"ε̂{second}, {data.steps} steps")):
+            traces.append(look.label(SPAN, y * SPAN, words, where="middle left"))
         right = {"xaxis": "x2", "yaxis": "y2"}
         ranks, losses = data.curve
         top = float(losses[-1]) * 1.06
@@ -166,10 +171,8 @@ class Landscape(TrainingDemo):
             name = "full precision, rounded," if method == "full" else look.style(method).name
             loss = look.fmt(data.float_loss[method])
             said.append(f"{name} **{ranks[-1]:.0f}** ({data.away[method]} off, float loss {loss})")
-        return (
-            f"After {data.done} steps at {data.about}: rank among {data.count} configurations, weights off the nearest "
-            f"optimum: {'; '.join(said)}."
-        )
+        where = f"rank among {data.count} configurations, weights off the nearest optimum"
+        return f"After {data.done} of {data.steps} steps, {data.about}: {where}: {'; '.join(said)}."
 
 
 def _dots(x: Any, y: Any, marker: dict) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from qlab.experiments import exact_tasks as tasks
 from qlab.schema.lessons import Lesson13
 
 RUNS = 10
-RECORDS = 25
+RECORDS = 20
 ENDS = (0.8, 2.4)  # of the axis of quantized losses, in units of the optimum
 
 
@@ -88,18 +88,18 @@ class FourPanels(Demo):
         third = {"xaxis": "x3", "yaxis": "y3"}
         traces.append(look.line(ends, np.full(2, data.optimum), color="#000000", dash="dash", width=1.4) | third)
         words = f"exact optimum {look.fmt(data.optimum, 3)}"
-        traces.append(look.label(ends[1], data.optimum, words, where="bottom left") | third)
+        traces.append(look.label(ends[1], data.optimum * 0.97, words, where="bottom left") | third)
         says = "document: BC, STE oscillate, end higher"
         traces.append(look.label(ends[1], data.optimum * ENDS[1] * 0.97, says, where="bottom left") | third)
         below = [look.axis("training step" if i > 1 else "", (0.0, ends[1]), domain=d) for i, d in enumerate(SIDES)]
-        y1 = _log("training loss F(w)", (0.15, 40), domain=UPPER)
+        moons = data.kind == "moons"
+        y1 = _log("training loss F(w)", (0.15, 40) if moons else (0.3, 5), domain=UPPER)
         y2 = _log("batch gradient |∇F|", (0.001, 5), domain=UPPER, anchor="x2")
         y3 = look.axis(
             "quantized loss F(Q(w))", [data.optimum * e for e in ENDS], lines=True, domain=LOWER, anchor="x3"
         )
-        y4 = _log("distance |w − w*|", (0.5, 100), domain=LOWER, anchor="x4")
-        if data.kind == "moons":
-            y4 = _log(f"rank among {data.count}", (0.7, data.count * 1.4), domain=LOWER, anchor="x4")
+        last = (f"rank among {data.count}", (0.7, data.count * 1.4)) if moons else ("distance |w − w*|", (0.5, 30))
+        y4 = _log(*last, domain=LOWER, anchor="x4")
         more = {f"xaxis{i + 1}": below[i] | {"anchor": f"y{i + 1}"} for i in (1, 2, 3)}
         return {"data": traces, "layout": look.layout(below[0], y1, yaxis2=y2, yaxis3=y3, yaxis4=y4, **more)}
 
@@ -121,8 +121,9 @@ UPPER, LOWER = [0.57, 1.0], [0.0, 0.45]
 
 
 def _log(title: str, ends: tuple[float, float], **more: Any) -> dict[str, Any]:
-    """A logarithmic axis whose ticks are powers of ten."""
-    ticks = [10.0**k for k in range(-4, 5) if ends[0] <= 10.0**k <= ends[1]]
+    """A logarithmic axis with ticks at 1, 2, 5, 10, ..., or, over more than two decades, at powers of ten."""
+    steps = (1, 2, 5) if ends[1] / ends[0] < 100 else (1,)
+    ticks = [m * 10.0**k for k in range(-4, 5) for m in steps if ends[0] <= m * 10.0**k <= ends[1]]
     words = [look.value(t) for t in ticks]
     return look.axis(title, np.log10(ends).tolist(), lines=True, type="log", tickvals=ticks, ticktext=words, **more)
 
