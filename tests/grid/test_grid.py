@@ -104,6 +104,13 @@ def test_a_view_with_a_declared_derivative_needs_no_graph_and_any_other_gets_one
             patch.setattr(torch.autograd, "grad", None)
             block.step()
 
+    w, lr = hard.start(seeds), 0.1
+    block = Block(hard, seeds, 1, rule="ste", base="sgd", steps=3, lr=lr, start=w, derivative="hardtanh", width=0.5)
+    g = hard.gradient(torch.where(w >= 0, 1.0, -1.0) * w.abs().mean(-1, keepdim=True))
+    block.step()
+    assert torch.allclose(block.w, torch.where(w.abs() <= 0.5, w - lr * g, w))  # neither all nor none of the weights
+    assert not torch.allclose(block.w, w - lr * g)
+
     class Squashed(qlab.Rule):
         slug, name = "squashed", "tanh, differentiated"
 
