@@ -25,7 +25,7 @@ _HOME = {
     "step": "qlab.optim",
 }
 _ROOMS = (
-    *("data", "demos", "experiments", "grid", "lessons", "methods", "metrics", "models", "optim"),
+    *("data", "demos", "exact", "experiments", "grid", "lessons", "methods", "metrics", "models", "optim"),
     *("problems", "prox", "quantizers", "schema", "theory", "train", "uniforms"),
 )
 
