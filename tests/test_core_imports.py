@@ -42,7 +42,10 @@ class Without:
 sys.meta_path[:] = [Without(finder) for finder in sys.meta_path]
 """
 
-ROOMS = "data methods metrics models optim problems quantizers theory train uniforms devices messages"
+ROOMS = (
+    "constraints data exact grid methods metrics models optim problems prox quantizers schedules theory train uniforms "
+    "devices messages"
+)
 
 EVERY_MODULE = f"""
 import importlib, pkgutil
