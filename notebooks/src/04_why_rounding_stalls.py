@@ -28,13 +28,13 @@ P = lab.parameters("04", globals())
 #
 # A weight may be $-\Delta$, $0$ or $\Delta$; the minimizer is $0$. Small steps reach neighbours only. At $0$ the gradient is pure noise, at $\pm\Delta$ most gradients point back. A step $\eta$ moves SR with probability $\eta\,|g|/\Delta$, so
 #
-# $$T = \begin{pmatrix} 1-4\eta & 4\eta & 0\\ \eta & 1-2\eta & \eta\\ 0 & 4\eta & 1-4\eta \end{pmatrix}, \qquad \pi = \left(\tfrac16,\ \tfrac46,\ \tfrac16\right),\qquad \pi T = \pi .$$
+# $$P_\eta = \begin{pmatrix} 1-4\eta & 4\eta & 0\\ \eta & 1-2\eta & \eta\\ 0 & 4\eta & 1-4\eta \end{pmatrix}, \qquad \pi = \left(\tfrac16,\ \tfrac46,\ \tfrac16\right),\qquad \pi P_\eta = \pi .$$
 #
 # Check it: $\pi$ contains no $\eta$. With a tenth of the step every move is ten times rarer, *each* of them: the weight waits longer, and then does what it would have done.
 #
 # | symbol | meaning |
 # |---|---|
-# | $T$ | transition matrix, rows are sources |
+# | $P_\eta$ (S1: $T_\alpha$) | transition matrix, rows are sources |
 # | $\pi$, $\tilde\pi$ | stationary law; its limit for small steps |
 # | $U(x, y)$ | rate from $x$ to $y$ per unit of step size |
 # | $\eta$, $\Delta$, $g$ | step size, level spacing, stochastic gradient |
@@ -92,11 +92,11 @@ lab.show("D4c", P)
 #
 # $v = x - \eta g$ with $g \sim N(F'(x), \text{noise}^2)$, then rounded: $Q_s$ reaches the level $y$ with probability $(1 - |v - y|/\Delta)_+$, so
 #
-# $$T(x, y) = \mathbb E\left(1 - \frac{|v-y|}{\Delta}\right)_{\!+} .$$
+# $$P_\eta(x, y) = \mathbb E\left(1 - \frac{|v-y|}{\Delta}\right)_{\!+} .$$
 #
 # For $\eta \to 0$ (Theorem 5, corrected):
 #
-# $$U(x, x+\Delta) = \frac{\mathbb E(-g)_+}{\Delta},\quad U(x, x-\Delta) = \frac{\mathbb E(g)_+}{\Delta},\quad \tilde T = I - \eta_0\operatorname{diag}(U\mathbf 1) + \eta_0 U,\quad \tilde\pi\tilde T = \tilde\pi .$$
+# $$U(x, x+\Delta) = \frac{\mathbb E(-g)_+}{\Delta},\quad U(x, x-\Delta) = \frac{\mathbb E(g)_+}{\Delta},\quad \tilde P = I - \eta_0\operatorname{diag}(U\mathbf 1) + \eta_0 U,\quad \tilde\pi\tilde P = \tilde\pi .$$
 #
 # **The document claims:** $\pi_\eta \to \tilde\pi$, and $\tilde\pi(x) > 0$ on every level: SR is not concentrated on minimizers.
 
@@ -125,18 +125,18 @@ def excess(d, s):
 def transition(x, slope, step_size, noise):
     spacing, s = x[1] - x[0], step_size * noise
     d = (x - step_size * slope)[:, None] - x
-    T = (excess(d + spacing, s) - 2 * excess(d, s) + excess(d - spacing, s)) / spacing
-    return T / T.sum(1, keepdims=True)
+    rows = (excess(d + spacing, s) - 2 * excess(d, s) + excess(d - spacing, s)) / spacing
+    return rows / rows.sum(1, keepdims=True)
 
 
-def stationary(T):
-    A = np.vstack([T.T - np.eye(len(T)), np.ones(len(T))])
-    return np.linalg.lstsq(A, np.append(np.zeros(len(T)), 1), rcond=None)[0]
+def stationary(P_eta):
+    n = len(P_eta)
+    A = np.vstack([P_eta.T - np.eye(n), np.ones(n)])
+    return np.linalg.lstsq(A, np.append(np.zeros(n), 1), rcond=None)[0]
 
 
 # %% tags=["check"]
 import torch
-
 import qlab
 from qlab import uniforms
 from qlab.experiments import wells as toy
@@ -145,21 +145,23 @@ from qlab.problems import wells
 x, device = toy.grid(0.1, 6.0, 0.5, 4.0), qlab.devices.device(P.DEVICE)
 
 
-def steps_taken(step_size, level, n=400_000):
+def counted(eta, level, n=400_000):
     z = uniforms.normal(0, level, 0, (n,), dtype=torch.float64, device=device)
     w, g = x[level].expand(n).to(device), wells.gradient(x[level]).to(device) + 3 * z
-    w = qlab.step("sr", w, g, lr=step_size, family="lattice", spacing=0.5, seed=0, t=level).cpu()
+    w = qlab.step("sr", w, g, lr=eta, family="lattice", spacing=0.5, seed=0, t=level).cpu()
     return torch.bincount(((w - x[0]) / 0.5).round().long(), minlength=len(x)) / n
 
-def mine(step_size, level):
-    return transition(x.numpy(), wells.gradient(x).numpy(), step_size, 3.0)[level]
 
-lab.same(mine, steps_taken, n=8, tolerance=0.006, step_size=0.05, level=lambda i: 20 + i)
+def mine(eta):
+    return transition(x.numpy(), wells.gradient(x).numpy(), eta, 3.0)
+
+
+lab.same(lambda eta, level: mine(eta)[level], counted, n=8, tolerance=0.006, eta=0.05, level=lambda i: 20 + i)
 
 # %% [markdown] tags=["exercise"]
 # ## Exercise 04.1: how long does it wait?
 #
-# `T` is a transition matrix, rows are sources. Return for every level how many steps the chain waits there on average, counting the one that leaves.
+# `P_eta` is a transition matrix, rows are sources. Return for every level how many steps the chain waits there on average, counting the one that leaves.
 #
 # ## Exercise 04.2: the law of three levels, and of any number
 #
@@ -174,9 +176,9 @@ lab.same(mine, steps_taken, n=8, tolerance=0.006, step_size=0.05, level=lambda i
 # </details>
 
 # %% tags=["exercise"]
-def waiting_time(T):
+def waiting_time(P_eta):
     ### BEGIN SOLUTION
-    return 1 / (1 - np.diag(T))
+    return 1 / (1 - np.diag(P_eta))
     ### END SOLUTION
 
 
@@ -189,13 +191,21 @@ def law(up, down):
 
 
 # %% tags=["check"]
+from qlab.theory import chain
+
+
+def exact(eta):
+    return chain.stationary(chain.transition(x, wells.gradient, step_size=eta, noise=3.0))
+
+
+lab.same(lambda eta: stationary(mine(eta)), exact, n=5, tolerance=1e-9, eta=lambda i: 0.1 / 2**i)
 lab.check("04.1", waiting_time)
 lab.check("04.2", law)
 
 # %% [markdown] tags=["solution"]
 # <details><summary>Why</summary>
 #
-# 04.1: the number of steps is geometric with success probability $1 - T(x,x)$. For SR that is $\eta\,\mathbb E|g|/\Delta$: a tenth of the step, ten times the waiting.
+# 04.1: the number of steps is geometric with success probability $1 - P_\eta(x,x)$. For SR that is $\eta\,\mathbb E|g|/\Delta$: a tenth of the step, ten times the waiting.
 #
 # 04.2: $\pi(k)\,\text{up}(k) = \pi(k+1)\,\text{down}(k+1)$. Multiply all rates by $\eta$: it cancels. Only ratios $\mathbb E(-g)_+/\mathbb E(g)_+$ are left, and these the *noise* decides.
 #
@@ -263,7 +273,7 @@ for name, ratio in ((name, float(np.max(left / right))) for name, (left, right) 
 
 # %% tags=["experiment"]
 from qlab.experiments import floors, plane
-from qlab.theory import chain, chain_limit, waiting
+from qlab.theory import chain_limit, waiting
 
 seeds = range(P.SEED, P.SEED + P.SEEDS)
 setting = {"noise": P.NOISE, "spacing": P.SPACING}

@@ -2,6 +2,7 @@
 Markov Chain").
 
 From level x the step goes to v = x - step_size g with g ~ N(m, noise^2), m = f'(x): v is Gaussian. Then it is rounded.
+T is S1's letter for the transition matrix; lessons write P_eta.
 
     SR:  T(x, y) = E max(0, 1 - |v - y| / spacing)         (Q_s reaches y with exactly this probability)
     R:   T(x, y) = P( |v - y| < spacing / 2 )

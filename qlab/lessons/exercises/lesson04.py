@@ -7,9 +7,9 @@ import numpy as np
 from qlab.lessons.answers import Exercise
 
 
-def waiting_time(T: np.ndarray) -> np.ndarray:
-    """The mean number of steps that a chain with transition matrix T (rows = sources) waits on each level."""
-    return 1 / (1 - np.diag(T))
+def waiting_time(P_eta: np.ndarray) -> np.ndarray:
+    """The mean number of steps that a chain with transition matrix P_eta (rows = sources) waits on each level."""
+    return 1 / (1 - np.diag(P_eta))
 
 
 def law(up: np.ndarray, down: np.ndarray) -> np.ndarray:
@@ -29,8 +29,8 @@ def _chain(stay: list[float]) -> np.ndarray:
 EXERCISES = {
     "04.1": Exercise(
         reference=waiting_time,
-        inputs=lambda: [{"T": _chain(stay)} for stay in ([0.5, 0.5], [0.9, 0.99, 0.999], [0.0, 0.25, 0.8, 0.6])],
-        hint="the first of many tosses that leaves: a geometric law with success probability 1 - T[k, k]",
+        inputs=lambda: [{"P_eta": _chain(stay)} for stay in ([0.5, 0.5], [0.9, 0.99, 0.999], [0.0, 0.25, 0.8, 0.6])],
+        hint="the first of many tosses that leaves: a geometric law with success probability 1 - P_eta[k, k]",
     ),
     "04.2": Exercise(
         reference=law,
