@@ -125,7 +125,7 @@ class Wells(Demo):
             look.method_line("askew", x, data.clipped, name="velocity, clipped", **below),
             particle | {"x": np.array([data.w]), "y": np.clip([data.v], BOTTOM[0] + 0.3, BOTTOM[1] - 0.3), **below},
         ]
-        ticks = {"tickmode": "linear", "tick0": 0, "dtick": 0.5}
+        ticks: dict[str, Any] = {"tickmode": "linear", "tick0": 0, "dtick": 0.5}
         top = look.axis("", VIEW, showticklabels=False, anchor="y", **ticks)
         bottom = look.axis("weight w", VIEW, anchor="y2", **ticks)
         y = look.axis("ψ ÷ (gap⁴/16)", TOP, lines=True, domain=[0.53, 1.0], tickmode="linear", tick0=0, dtick=1)

@@ -110,11 +110,11 @@ class Multiplier(Demo):
             look.label(ends[[1, 1]], [p.lam for p in data.points], ["λ* left", "λ* right"], where="top left", **lower),
             look.method_line("sgda", np.log10(t), lam, **lower),
         ]  # fmt: skip
-        powers = {"tickmode": "array", "tickvals": [0, 1, 2, 3], "ticktext": ["1", "10", "100", "1000"]}
-        unit = {"tickmode": "linear", "tick0": 0, "dtick": 1}
+        powers: dict[str, Any] = {"tickmode": "array", "tickvals": [0, 1, 2, 3], "ticktext": ["1", "10", "100", "1000"]}
+        unit: dict[str, Any] = {"tickmode": "linear", "tick0": 0, "dtick": 1}
         x = look.axis("weight w", WEIGHTS, domain=[0, 0.46], anchor="y", **unit)
         y = look.axis("multiplier λ", PRICES, lines=True, anchor="x", **unit)
-        right = {"domain": [0.57, 1.0]}
+        right: dict[str, Any] = {"domain": [0.57, 1.0]}
         x2 = look.axis("", STEPS, anchor="y2", showticklabels=False, **right, **powers)
         x3 = look.axis("step", STEPS, anchor="y3", **right, **powers)
         y2 = look.axis("w", WEIGHTS, lines=True, anchor="x2", domain=[0.54, 1], **unit)

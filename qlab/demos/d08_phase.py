@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -109,7 +109,11 @@ class StepSizes(Demo):
         return f"{said}; the right point repels from a dual step of **{look.fmt(limit)}** on, however small η is."
 
 
-def _axis(title: str, range: tuple[float, float]) -> dict:
+def _axis(title: str, range: tuple[float, float]) -> dict[str, Any]:
     ticks = [0.01, 0.1, 1.0]
-    marks = {"tickmode": "array", "tickvals": np.log10(ticks), "ticktext": [look.value(v) for v in ticks]}
+    marks: dict[str, Any] = {
+        "tickmode": "array",
+        "tickvals": np.log10(ticks),
+        "ticktext": [look.value(v) for v in ticks],
+    }
     return look.axis(title, range, **marks)
