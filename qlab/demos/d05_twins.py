@@ -24,6 +24,8 @@ class Race:
     """share (n,): the share of the run that is done; paths[sign][method] (n,): the latent weight."""
 
     start: float
+    step_size: float
+    steps: int
     reg: float
     schedule: str
     share: np.ndarray
@@ -59,7 +61,7 @@ class Twins(Demo):
         }
         keep = np.arange(0, P.STEPS + 1, max(1, P.STEPS // 400))
         thin = {sign: {m: path[keep] for m, path in one.items()} for sign, one in paths.items()}
-        return Race(P.START, P.REG, P.SCHEDULE, keep / P.STEPS, thin)
+        return Race(P.START, P.STEP_SIZE, P.STEPS, P.REG, P.SCHEDULE, keep / P.STEPS, thin)
 
     def figure(self, data: Race) -> Figure:
         traces = []
@@ -99,7 +101,7 @@ class Twins(Demo):
     def alt(self, data: Race) -> str:
         bc = _at(data.paths[1]["bc"][-1])
         same = (
-            f"From {look.value(data.start)}, BinaryConnect takes the same path on both functions, to **{bc}**, and so "
+            f"In {data.steps} steps of η = {look.value(data.step_size)} from {look.value(data.start)}, BinaryConnect takes the same path on both functions, to **{bc}**, and so "
             f"deploys the better level on **{len(data.right('bc'))}** of the two"
         )
         ends = [float(data.paths[sign]["proxquant"][-1]) for sign in SIDES]
