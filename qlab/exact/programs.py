@@ -14,6 +14,7 @@ from qlab.exact.search import BINARY, Levels, as_labels, as_levels
 from qlab.messages import unknown
 
 LOSSES = ("l1", "logistic")
+SLACK = 1e-5  # by how much HiGHS may violate a constraint, ten times over
 ENTRY = 200  # bytes that HiGHS needs for an entry of its matrix, about
 
 
@@ -86,6 +87,8 @@ def _solve(program: _Program, loss: str, target: np.ndarray, tolerance: float, l
         s = program.z @ w
         exact = float(np.abs(target - s).mean() if loss == "l1" else np.logaddexp(0, s).mean())
         best, bound, rounds = min(best, (exact, w), key=lambda pair: pair[0]), max(bound, lower), rounds + 1
+        if bound > best[0] + SLACK:
+            raise ArithmeticError(f"a bound of {bound:.6g} above a loss of {best[0]:.6g}: no certificate")
         optimal = best[0] - bound <= tolerance
         if optimal or loss == "l1" or time.perf_counter() - start >= limit:
             return Certified(torch.from_numpy(best[1]), best[0], min(bound, best[0]), optimal, rounds)

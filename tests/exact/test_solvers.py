@@ -85,6 +85,7 @@ def test_the_bound_is_a_bound_also_when_time_is_up(tangents, limit):
     found = exact.milp(x, y, loss="logistic", tangents=tangents, limit=limit)
     assert found.bound <= optimum + 1e-9
     assert found.loss >= optimum - 1e-9
+    assert not found.optimal or found.loss <= optimum + 1e-6
     assert found.loss == pytest.approx(float(torch.nn.functional.softplus(-y * (x @ found.weights)).mean()))
     assert found.optimal == (found.gap <= 1e-6)
     assert found.optimal or limit == 0

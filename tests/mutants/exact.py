@@ -49,7 +49,7 @@ MUTANTS = [
         "exact: tangents lie above the loss, so that the bound is none",
         "qlab/exact/programs.py",
         "self.add(np.logaddexp(0, a) - sigma * a, sigma)",
-        "self.add(np.logaddexp(0, a) - sigma * a + 0.01, sigma)",
+        "self.add(np.logaddexp(0, a) - sigma * a + 0.1, sigma)",
         "tests/exact/test_solvers.py::test_the_bound_is_a_bound_also_when_time_is_up",
     ),
     Mutant(
