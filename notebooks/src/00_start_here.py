@@ -172,6 +172,8 @@ lab.check("00.1", nearest_sign)
 # | smoothness | $L$ | $\beta$ | $L$ | $L$ | |
 # | angle | $\vartheta$ | | | $\theta$ | |
 # | layers | $n$ layers, index $l$ | | | $L+1$ | $\boldsymbol{L}$ |
+#
+# Reading note: S3 2.3 prints $f_l : Z_l \to Z_{l+1}$, then applies $f_l$ to $z_{l-1}$. Read $Z_{l-1} \to Z_l$, with $z_0 = x$.
 
 # %% [markdown]
 # ## The lessons and their order

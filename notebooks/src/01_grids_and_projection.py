@@ -95,7 +95,7 @@ lab.show("D1", P)
 # - **Codes (S2).** One slide lists $j/8$, $j = 0 \dots 8$ for 4 bits: 17 signed levels. The later slide is right: $k/2^{b-1}$, $k \le 2^{b-1} - 1$, that is 15.
 # - **$s^0$ (S2)** fits *integer* codes. With codes $k/2^{b-1}$ multiply it by $2^{b-1}$, else more than half of 20 000 Gaussian weights are clipped at 4 bits.
 # - **One step (S2)** is here $s^1 q(s^1)$, never worse than $s^0 q$.
-# - **$r(z)$ (S3)** is printed with $1/2^{k-1}$; it must be $1/(2^k - 1)$.
+# - **$r(z)$ (S3)**: the printed $1/2^{k-1}$, also given as smallest number, must be $1/(2^k - 1)$.
 # - **$Q_d$ (S1):** the brackets are a *floor*: ties go away from zero.
 # - **$Q_s$ (S1):** $p \le$ must be $<$ for $u \in [0, 1)$, else $u = 0$ moves weights that are on a level.
 # - **"2 bits"** is $\{-1, 0, 1\}$ in S2, $\{\pm\frac13, \pm1\}$ in S3.
