@@ -74,7 +74,7 @@ class Area(Demo):
             row, column = divmod(number - 1, 3)
             name = "" if number == 1 else str(number)
             x0, y0 = 0.345 * column, (0.56, 0.0)[row]
-            title = "step size η" if row else ""
+            title = "step size η" if row else ("document: BC, STE worse", data.constraint, "")[column]
             side = look.axis(title, ETA, domain=[x0, x0 + 0.28], anchor=f"y{name}", type="log", tickvals=[0.1, 1, 10])
             axes[f"xaxis{name}"] = side
             axes[f"yaxis{name}"] = self._other(data, column == 0) | {
@@ -111,7 +111,6 @@ class Area(Demo):
         for number, method in enumerate(POSTER, 1):
             name = "" if number == 1 else str(number)
             words = f"{look.style(method).short} {look.percent(data.share[method])}"
-            words += f" · {data.constraint}" if method in CONSTRAINED else ""
             y = self._top(data)
             traces.append(
                 look.label(0.028, y, words, color=look.INK, where="top right")
@@ -121,8 +120,6 @@ class Area(Demo):
                     "textfont": {"size": 12, "color": look.style(method).color},
                 }
             )
-        place = {"xaxis": "x2", "yaxis": "y2"}
-        traces.append(look.label(39.0, self._top(data), "document: larger loss", where="top left") | place)
         return {"data": traces, "layout": look.layout(axes["xaxis"], axes["yaxis"], **_rest(axes))}
 
     @staticmethod

@@ -130,9 +130,6 @@ class Landscape(TrainingDemo):
             xy = xy if len(xy) else np.full((1, 2), np.nan)
             dots = _dots(xy[:, 0], xy[:, 1], {"size": 3, "color": look.COLORS[method]})
             traces.append(dots | {"showlegend": False})
-        first, second = data.about.split(", ε̂")
-        for y, words in ((-0.88, first), (-0.97, f"ε̂{second}, {data.steps} steps")):
-            traces.append(look.label(SPAN, y * SPAN, words, where="middle left"))
         right = {"xaxis": "x2", "yaxis": "y2"}
         ranks, losses = data.curve
         top = float(losses[-1]) * 1.06
@@ -140,15 +137,17 @@ class Landscape(TrainingDemo):
         traces.append(look.line([0.7, data.count], [data.optimum] * 2, color="#000000", dash="dash", width=1.4) | right)
         words = f"exact optimum {look.fmt(data.optimum, 3)}"
         traces.append(look.label(data.count, data.optimum - 0.02 * top, words, where="bottom left") | right)
-        says = "document: ASkewSGD and SGDA beside brute force"
-        traces.append(look.label(0.75, top * 0.97, says, where="bottom right") | right)
+        says = "document: ASkew, SGDA near brute force"
+        first, second = data.about.split(", ε̂")
+        for y, words in ((0.97, says), (0.89, first), (0.82, f"ε̂{second}, {data.steps} steps")):
+            traces.append(look.label(0.75, top * y, words, where="bottom right") | right)
         for method in tasks.POSTER:
             x, y = data.trail.get(method, (np.full(1, np.nan),) * 2)
             traces.append(look.line(x, y, color=look.COLORS[method], width=1, opacity=0.5) | right)
             style = look.style(method)
             marker = {
                 "symbol": style.marker,
-                "size": 12,
+                "size": SIZES[method],
                 "color": style.color,
                 "line": {"width": 1, "color": "#FFFFFF"},
             }
