@@ -86,6 +86,7 @@ class Askew(Demo):
         traces += [
             look.line(np.array([0, STEPS]), np.full(2, MINIMIZER), color="#8A8F98", dash="dot"),
             look.label(STEPS * 0.995, MINIMIZER, f"minimizer {MINIMIZER}", where="top left"),
+            look.label(STEPS * 0.995, 0.0, "barrier, ψ < 0", where="middle left"),
         ]
         for case, (name, pen) in DRAWN.items():
             hover = f"step %{{x}}: w = %{{y:.3f}}<extra>{name}</extra>"
@@ -106,8 +107,7 @@ class Askew(Demo):
         traces += [
             look.line(np.zeros(2), np.array(VIEW), color="#B9C0C8", width=1) | right,
             look.line(data.psi, data.u) | right | {"line": {"color": GREEN, "width": 2, "simplify": False}},
-            look.label(0.08, 0.0, "barrier:\u2002ψ < 0", where="middle right") | right,
-            look.document_mark(1.0, 0.75, 1.25, "document:<br>ε below 1", textposition="top left") | right,
+            look.document_mark(1.0, -0.3, 0.0, "document:<br>ε below 1", textposition="top left") | right,
         ]
         x = look.axis("step", (-3, STEPS), domain=[0, 0.72], tickvals=[0, 50, 100, 150, 200])
         x2 = look.axis("ψ(w) at the end", (-1.1, 1.1), domain=[0.78, 1], tickvals=[-1, 0, 1])
@@ -154,7 +154,7 @@ class Askew(Demo):
         if crossings > 1:
             return f"the weight crosses the barrier **{crossings}** times{threw} and ends at {end}; {loss}"
         if crossings:
-            when = int(np.argmax((path.w[1:] >= 0) != (path.w[0] >= 0)))
+            when = 1 + int(np.argmax((path.w[1:] >= 0) != (path.w[0] >= 0)))
             return f"the weight crosses in step **{when}**{threw} and ends at {end}; {loss}"
         own, barrier = look.fmt(path.longest), look.fmt(float(data.inner[-1]))
         return (
@@ -164,11 +164,11 @@ class Askew(Demo):
 
 
 def _pieces(path: Path, case: int) -> tuple[np.ndarray, np.ndarray]:
-    """The steps of one case as a line with gaps: (k, w) of each end, then a gap."""
-    k = np.arange(STEPS)
-    at = path.case == case
-    y = np.column_stack([np.where(at, path.w[:-1], np.nan), np.where(at, path.w[1:], np.nan), np.full(STEPS, np.nan)])
-    return np.column_stack([k, k + 1, k + 1]).ravel(), y.ravel()
+    """The steps of one case as a line: (k, w) of both ends of each, then a gap unless the next step is of the case."""
+    k, at = np.arange(STEPS), path.case == case
+    goes_on = np.append(at[1:], False) & at
+    ends = (np.where(here, w, np.nan) for here, w in ((at, path.w[:-1]), (at, path.w[1:]), (goes_on, path.w[1:])))
+    return np.column_stack([k, k + 1, k + 1]).ravel(), np.column_stack(list(ends)).ravel()
 
 
 def _small(x: float) -> str:

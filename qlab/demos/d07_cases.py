@@ -87,14 +87,14 @@ class Cases(Demo):
             for (name, color), lower, upper in zip(BANDS, edges, edges[1:], strict=False)
         ]
         below: dict[str, Any] = {"yaxis": "y2"}
-        free = data.P.TASK_FREE_PHASE
+        free = data.P.TASK_FREE_PHASE or np.nan
         traces += [
             look.verticals([free], 0.0, 1.0),
             look.method_line("askew-modified", data.at, data.distance / data.P.TASK_EPS_HAT, showlegend=False) | below,
             look.line(np.array([0.0, 1.0]), np.ones(2), dash="dot") | below,
             look.label(0.995, 1.0, "document: within ε", where="top left") | below,
             look.verticals([free], 0.0, TOP) | below,
-            look.label(free + 0.01, 0.92 * TOP, "the constraint starts" if free else "", where="middle right") | below,
+            look.label(free + 0.01, 0.92 * TOP, "the constraint starts", where="middle right") | below,
         ]
         y = look.axis("share of the weights", (0, 1), lines=True, tickformat=".0%", dtick=0.5, domain=[0.5, 1])
         y2 = look.axis("farthest, in ε", (0, TOP), lines=True, dtick=1, domain=[0, 0.42])

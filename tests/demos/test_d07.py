@@ -33,7 +33,9 @@ def test_the_three_lines_are_the_path(changes):
         drawn = ~np.isnan(y[:, 0])
         assert np.array_equal(drawn, data.path.case == case)
         assert np.array_equal(y[drawn, :2], np.stack([data.path.w[:-1], data.path.w[1:]], 1)[drawn])
-        assert np.isnan(y[:, 2]).all()
+        goes_on = drawn & np.append(drawn[1:], False)
+        assert np.array_equal(~np.isnan(y[:, 2]), goes_on)
+        assert np.array_equal(y[goes_on, 2], data.path.w[1:][goes_on])
         assert np.array_equal(x[:, 1], np.arange(STEPS) + 1)
 
 

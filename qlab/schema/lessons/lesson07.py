@@ -82,4 +82,6 @@ class Lesson07(Parameters):
         step=0.1,
         update="release",
     )
-    TASK_STEPS: int = parameter(300, help="steps of the ten weights", choices=(100, 300, 1000), update="release")
+    TASK_STEPS: int = parameter(
+        300, help="steps of the ten weights", choices=(100, 300, 1000), label="steps", update="release"
+    )
