@@ -18,6 +18,7 @@ from qlab.optim import QuantOptimizer
 from qlab.optim.bases import BASES, buffer_names
 from qlab.optim.update import advance
 from qlab.problems import Problem
+from qlab.quantizers import checks
 from qlab.uniforms import normal, permutation, uniform
 
 DECAYS: Mapping[str, Callable[[float], float]] = {
@@ -53,6 +54,7 @@ class Block:
         start: Tensor,
         **settings: Any,
     ):
+        checks.inside(noise, "[0, inf)", "noise")
         self.problem, self.seeds, self.steps, self.batch = problem, seeds, steps, batch
         self.shape = (configurations, len(seeds), problem.d)
         runs = configurations * len(seeds)

@@ -73,17 +73,13 @@ def grid(
     at, begin = _records(steps, every), _start(problem, seeds, start, dtype)
     names = [*measure, *(("w", "w_Q") if weights else ())]
     table = Table(dims, seeds.tolist(), at, problem.d)
-    found: dict[str, Any] = {}
+    blocks = [[*_blocks(stack, problem, seeds, begin, steps)] for stack in stacks]  # all settings are checked here
+    best = _optima(problem, stacks, optimum if {"gap", "rank"} & {*measure} else False)
     done, total, diverged = 0, sum(map(len, stacks)) * len(seeds), 0
-    for stack in stacks:
-        own = with_levels(problem, stack.fixed)
-        key = repr(own.quantizer)
-        if key not in found:
-            wanted = {"gap", "rank"} & {*measure} and "spacing" not in stack.numbers
-            found[key] = optima(own, optimum) if wanted else None
+    for stack, own, optimal in zip(stacks, blocks, best, strict=True):
         parts = []
-        for block in _blocks(stack, problem, seeds, begin, steps):
-            parts.append(_trained(block, at, names, found[key]))
+        for block in own:
+            parts.append(_trained(block, at, names, optimal))
             done += block.shape[0] * len(seeds)
             if progress is not None:
                 progress(done, total)
@@ -94,6 +90,19 @@ def grid(
     described = {name: value if isinstance(value, str | int) else float(value) for name, value in fixed.items()}
     attrs = {"problem": repr(problem), "steps": steps, "runs": total, "diverged": diverged, **described}
     return table.dataset(attrs, every is not None)
+
+
+def _optima(problem: Problem, stacks: list[Stack], given: Optimum) -> list[Any]:
+    """The exact optimum on the grid of each stack, searched once for each grid."""
+    found: dict[str, Any] = {}
+    grids = [with_levels(problem, stack.fixed) for stack in stacks]
+    keys = [repr(on.quantizer) for on in grids]
+    if given not in (None, True, False) and len({*keys}) > 1:
+        raise ValueError(f"one optimum for {len({*keys})} grids, {' and '.join(sorted({*keys}))}; leave it out")
+    for stack, on, key in zip(stacks, grids, keys, strict=True):
+        if key not in found:
+            found[key] = optima(on, False if "spacing" in stack.numbers else given)
+    return [found[key] for key in keys]
 
 
 def _blocks(stack: Stack, problem: Problem, seeds: Tensor, start: Tensor, steps: int) -> Iterator[Block]:

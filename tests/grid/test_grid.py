@@ -11,7 +11,7 @@ import qlab
 from qlab import exact, metrics
 from qlab.grid import VARIABLES, Block, loop, sweep
 from qlab.methods import METHODS
-from qlab.problems import Problem, problem
+from qlab.problems import problem
 from qlab.uniforms import normal, permutation
 
 SMALL = {"n": 60, "d": 6}
@@ -256,7 +256,7 @@ def test_a_start_can_be_given(hard):
 
 
 def test_bad_settings_are_named_before_anything_runs(hard, monkeypatch):
-    monkeypatch.setattr(Problem, "start", None)
+    monkeypatch.setattr(Block, "step", None)
     for settings, message in (
         ({"step_sise": 0.1}, "did you mean 'step_size'"),
         ({"eps_hat": 0.5}, "unknown setting of this grid 'eps_hat'"),
@@ -268,8 +268,14 @@ def test_bad_settings_are_named_before_anything_runs(hard, monkeypatch):
         ({"decay": "cosin"}, "did you mean 'cosine'"),
         ({"measure": ["gaps"]}, "did you mean 'gap'"),
         ({"steps": 0}, "at least 1"),
+        ({"noise": [0.1, -0.1]}, r"allowed: numbers in \[0, inf\)"),
+        ({"step_size": [0.1, -0.1]}, r"allowed: numbers in \[0, inf\)"),
+        ({"bits": [1, 17]}, "out of range"),
+        ({"bits": [1, 2], "optimum": exact.exhaustive(hard)}, "one optimum for 2 grids"),
     ):
         with pytest.raises(ValueError, match=message):
             qlab.grid(hard, "bc", **settings)
     with pytest.raises(ValueError, match="did you mean 'askew'"):
         qlab.grid(hard, ["bc", "askw"])
+    with pytest.raises(ValueError, match="eps_hat"):
+        qlab.grid(hard, ["bc", "askew"], eps_hat=[0.5, 1.5])
