@@ -151,10 +151,8 @@ def counted(eta, level, n=400_000):
     w = qlab.step("sr", w, g, lr=eta, family="lattice", spacing=0.5, seed=0, t=level).cpu()
     return torch.bincount(((w - x[0]) / 0.5).round().long(), minlength=len(x)) / n
 
-
 def mine(eta):
     return transition(x.numpy(), wells.gradient(x).numpy(), eta, 3.0)
-
 
 lab.same(lambda eta, level: mine(eta)[level], counted, n=8, tolerance=0.006, eta=0.05, level=lambda i: 20 + i)
 
