@@ -96,7 +96,7 @@ lab.outcome("06.b")
 #
 # Muehlebach and Jordan do not project *points*, they project the *velocity*:
 #
-# $$v = \arg\min_{v \in V(w)} \tfrac12 |v + g|^2, \qquad V(w) = \{v : \nabla\psi_i \cdot v \ge -\kappa\,\psi_i,\ i \in I\} .$$
+# $$v = \operatorname*{argmin}_{v \in V(w)} \tfrac12 |v + g|^2, \qquad V(w) = \{v : \nabla\psi_i \cdot v \ge -\kappa\,\psi_i,\ i \in I\} .$$
 #
 # So a violation decays at least as fast as $e^{-\kappa t}$, and descent is changed only where it must be.
 #
