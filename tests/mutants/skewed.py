@@ -96,4 +96,32 @@ MUTANTS = [
         "w",
         METHODS,
     ),
+    Mutant(
+        "barrier: the path of D6 pushes towards the midpoint",
+        "qlab/experiments/barrier.py",
+        "v = min(max(-push * value / d, -push_max), push_max)",
+        "v = min(max(push * value / d, -push_max), push_max)",
+        "tests/experiments/test_barrier_runs.py",
+    ),
+    Mutant(
+        "barrier: a weight off its island counts as stationary",
+        "qlab/experiments/barrier.py",
+        "own = ends[(w >= 0).long()]",
+        "own = ends[(w < 0).long()]",
+        "tests/experiments/test_barrier_runs.py",
+    ),
+    Mutant(
+        "saddle: planted next to the island",
+        "qlab/experiments/saddle.py",
+        '"edge": edges(eps_hat)[0]',
+        '"edge": edges(eps_hat)[1]',
+        "tests/experiments/test_barrier_runs.py",
+    ),
+    Mutant(
+        "D6: the sentence swaps the longest step and the barrier",
+        "qlab/demos/d07_askew.py",
+        "own, barrier = look.fmt(path.longest), look.fmt(float(data.inner[-1]))",
+        "barrier, own = look.fmt(path.longest), look.fmt(float(data.inner[-1]))",
+        "tests/demos/test_d07.py",
+    ),
 ]
