@@ -48,8 +48,8 @@ lab.predict(
 )
 lab.predict(
     "09.b",
-    "Ten weights ±1, a random quadratic. One run never flips a weight after the start, one flips in half of all steps, BinaryConnect in nearly all. Which is nearest to the optimum?",
-    ["the one that never flips: flips are noise", "the one that flips in half of all steps", "BinaryConnect: it explores most"],
+    "Ten weights ±1, a random quadratic. One run hardly ever flips a weight, one flips in half of all steps, BinaryConnect in nearly all. Which is nearest to the optimum?",
+    ["the one that hardly flips: flips are noise", "the one that flips in half of all steps", "BinaryConnect: it explores most"],
 )
 
 # %% tags=["demo"]
@@ -62,7 +62,7 @@ lab.show("D9", P)
 #
 # Only $\eta/\rho$ matters. A smaller step at the same blend shortens the leash: two starts are now stuck.
 #
-# Right of the dashed line every step descends, guaranteed. That region holds most of the *grey*: descending in every step forbids climbing out.
+# Right of the dashed line every step descends, guaranteed. That region holds all of the *grey*: descending in every step forbids climbing out.
 #
 # ![](figures/D9.png)
 #
@@ -312,6 +312,6 @@ lab.reproduce(P)
 #
 # *Timing:* predictions 4, D9 10, algorithm and proof 12, exercises 7, claims 12 minutes.
 #
-# *Discuss:* BinaryConnect's $w_Q$ never rests, yet its time average is the minimizer, 0.1. Why? (Its latent weight stays bounded, so the gradients average to 0.) S2 trains $10^5$ steps with $\rho = 10^{-5}$: which blend would be its like in 300 steps?
+# *Discuss:* BinaryConnect's $w_Q$ never rests, yet its time average is the minimizer, 0.1. Why? (Its latent weight stays bounded, so the gradients average to 0.) Why does the blend that suits 300 steps differ from the one that suits $10^5$?
 #
 # *Exam:* Levels ±1, $F = \frac12(w - a)^2$, $0 < a < 1$. For which $\eta/\rho$ does blending end on $+1$ from every start? ($\frac{1}{1+a} < \frac{\eta}{\rho} \le \frac{1}{1-a}$, steps not too large.)
