@@ -18,7 +18,7 @@ import torch
 from qlab import exact
 from qlab.grid import grid
 from qlab.messages import unknown
-from qlab.problems import Problem, problem
+from qlab.problems import Logistic, Problem, problem
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -67,3 +67,29 @@ def run(
     how: dict[str, Any] = {"step_size": step_size, "steps": steps, "decay": decay, "every": every, **more}
     how |= {"batch": min(batch, own.n), "seeds": list(seeds), "optimum": optima}
     return {method: grid(own, method, **how, **settings(method, eps_hat, free_phase)) for method in methods}
+
+
+def real_minimizer(problem: Logistic, steps: int = 50) -> torch.Tensor:
+    """argmin F over real weights, by Newton's method w - H^-1 g from 0: (C, d), for C instances.
+
+    RuntimeError if it has not arrived (the classes can be separated, and there is no minimizer).
+    """
+    a = problem.a
+    w = a.new_zeros(problem.instances, problem.d)
+    for _ in range(steps):
+        q = torch.einsum("cnd,cd->cn", a, w).sigmoid()
+        H = torch.einsum("cn,cnd,cne->cde", q * (1 - q), a, a) / problem.n
+        w = w - torch.linalg.solve(H, problem.gradient(w).unsqueeze(-1)).squeeze(-1)
+    if not float(problem.gradient(w).abs().max()) < 1e-9:
+        raise RuntimeError(f"{problem!r}: Newton's method did not reach a minimizer in {steps} steps")
+    return w
+
+
+def rounding_gap(kind: str, seeds: Sequence[int]) -> torch.Tensor:
+    """(F(Q(w)) - F*)/F* of the exact real minimizer w of task I, rounded to ±1, for each seed: (seeds,)."""
+    own, optima = task(kind, tuple(seeds))
+    if not isinstance(own, Logistic):
+        raise ValueError(f"kind={kind!r}; allowed: planted, hard (convex, so that there is one minimizer)")
+    w = real_minimizer(own)
+    rounded = own.loss(torch.where(w >= 0, 1.0, -1.0).to(w.dtype))
+    return torch.stack([best.gap(loss) for best, loss in zip(optima, rounded, strict=True)])

@@ -88,3 +88,21 @@ def test_gaps_are_never_negative_and_the_step_size_is_chosen_on_other_seeds():
         assert (gap >= -1e-9).all()
         chosen = int(np.median(tuning[method], axis=1).argmin())
         assert np.array_equal(best[method], gap[chosen])
+
+
+def test_the_real_minimizer_is_stationary_and_below_every_configuration():
+    own, optima = tasks.task("hard", (0, 1, 2))
+    w = tasks.real_minimizer(own)
+    assert float(own.gradient(w).abs().max()) < 1e-12
+    assert all(loss < best.optimum for loss, best in zip(own.loss(w).tolist(), optima, strict=True))
+    near = w + 1e-3 * torch.randn(w.shape, generator=torch.Generator().manual_seed(0), dtype=w.dtype)
+    assert (own.loss(near) > own.loss(w)).all()
+
+
+def test_finding_3_rounding_solves_the_planted_task_and_fails_on_the_hard_one():
+    planted, hard = (tasks.rounding_gap(kind, range(20)) for kind in ("planted", "hard"))
+    assert float(planted.max()) < 1e-12
+    assert 0.1 < float((hard < 1e-12).double().mean()) < 0.7
+    assert float(hard.mean()) > 0.05
+    with pytest.raises(ValueError, match="convex"):
+        tasks.rounding_gap("moons", (0,))

@@ -81,6 +81,13 @@ MUTANTS = [
         "tests/experiments/test_exact_runs.py::test_a_cell_of_the_map_is_the_run_with_its_settings",
     ),
     Mutant(
+        "exact: Newton's method forgets the samples' weights",
+        "qlab/experiments/exact_tasks.py",
+        "q * (1 - q), a, a) / problem.n",
+        "0.05 + 0 * q, a, a) / problem.n",
+        "tests/experiments/test_exact_runs.py::test_the_real_minimizer_is_stationary_and_below_every_configuration",
+    ),
+    Mutant(
         "exact: the landscape shows the rank of the latent weights",
         "qlab/demos/d13_landscape.py",
         "run.problem.loss(block.deployed().double())[0]",
