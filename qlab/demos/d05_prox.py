@@ -20,6 +20,7 @@ VIEW, TOP = (-2.05, 2.05), 2.2  # what the figure shows of a weight, and of the 
 W = torch.linspace(-2, 2, 401, dtype=torch.float64)
 GONE = 1e16  # a distance divided by more leaves no digit of it
 GRIDS = {"binary": Grid(1), "ternary": Grid(2), "dorefa": Grid(2, "dorefa")}
+NAMES = {"binary": "±1", "ternary": "−1, 0, 1", "dorefa": "±⅓, ±1"}
 BLUE = look.COLORS["proxquant"]
 
 
@@ -45,6 +46,12 @@ class Pulled:
     penalty: np.ndarray
     objective: np.ndarray
     lowest: float
+    set: str
+
+    @property
+    def printed(self) -> bool:
+        """Whether R is the W of the document."""
+        return self.norm == "l1" and len(self.levels) == 2
 
 
 def once(w: Tensor, levels: Tensor, nu: float, norm: str) -> Tensor:
@@ -105,6 +112,7 @@ class ProxMap(Demo):
             penalty=penalty.numpy(),
             objective=objective.numpy(),
             lowest=float(lowest),
+            set=NAMES[P.LEVELS],
         )
 
     def figure(self, data: Pulled) -> Figure:
@@ -121,14 +129,14 @@ class ProxMap(Demo):
             look.line(np.array([data.w, data.w]), np.array([data.w, data.here]), color=look.INK, width=1.4),
             dot | {"x": np.array([data.w]), "y": here, "hovertemplate": "w = %{x}, prox %{y:.3g}<extra></extra>"},
             look.verticals(data.levels, 0.0, TOP, **right),
-            look.line(x, data.penalty, color=look.INK, dash="dash", width=1.6, name="document: R(x)", **right),
+            look.line(x, data.penalty, color=look.INK, dash="dash", width=1.6, name="R(x)", **right),
             look.line(x, size, color=BLUE, width=3, name="½ (x − w)² + ν R(x)", **right),
             look.line(np.array([data.w] * 2), np.array([0.0, 0.12]), color=look.INK, width=1.6, **right),
             look.label(data.w, 0.17, "w", color=look.INK, where="top center", **right),
             dot | right | {"x": here, "y": np.array([data.lowest]), "hovertemplate": "prox %{x:.3g}<extra></extra>"},
-            look.label(0.0, TOP - 0.02, _axis(data.norm), color=look.INK, where="bottom center", **right),
+            look.label(-2.0, 1.02, "document" if data.printed else "", where="top right", **right),
         ]
-        ticks = {"tickmode": "linear", "tick0": 0, "dtick": 1}
+        ticks: dict[str, Any] = {"tickmode": "linear", "tick0": 0, "dtick": 1}
         left_x = look.axis("weight w", VIEW, domain=[0.0, 0.455], **ticks)
         left_y = look.axis("prox of w", VIEW, lines=True, **ticks)
         right_x = look.axis("candidate x", VIEW, domain=[0.545, 1.0], anchor="y2", **ticks)
@@ -145,7 +153,7 @@ class ProxMap(Demo):
     def alt(self, data: Pulled) -> str:
         times = "once" if data.repeat == 1 else f"**{data.repeat}** times"
         how = {"l1": "the L1 prox", "l2": "the prox of ½ L2²", "l2-full": "the prox of L2²"}[data.norm]
-        said = f"With ν = **{look.value(data.nu)}**, applied {times}, {how}"
+        said = f"With ν = **{look.value(data.nu)}**, applied {times}, {how} to {data.set}"
         if data.total == 0:
             return f"{said} leaves every weight where it is: {look.value(data.w)} stays **{look.value(data.here)}**."
         goes = f"sends {look.value(data.w)} to **{_place(data.here, data.hard)}**"
@@ -177,10 +185,6 @@ def _place(x: float, level: float) -> str:
     """Where a weight ends; what only looks like the level says so."""
     text = look.value(round(x, 4))
     return f"nearly {text}" if x != level and text == look.value(round(level, 4)) else text
-
-
-def _axis(norm: str) -> str:
-    return {"l1": "R = distance", "l2": "R = ½ distance²", "l2-full": "R = distance²"}[norm]
 
 
 def _broken(x: np.ndarray, y: np.ndarray, **pen: Any) -> dict[str, Any]:

@@ -54,7 +54,7 @@ class Twins(Demo):
     height = 400
 
     def compute(self, P: Lesson05) -> Race:
-        setting = {"step_size": P.STEP_SIZE, "steps": P.STEPS, "reg": P.REG, "schedule": P.SCHEDULE}
+        setting: dict[str, Any] = {"step_size": P.STEP_SIZE, "steps": P.STEPS, "reg": P.REG, "schedule": P.SCHEDULE}
         paths = {
             sign: {m: experiment.paths(m, np.array([P.START]), sign, **setting)[:, 0] for m in METHODS}
             for sign in SIDES
@@ -75,18 +75,21 @@ class Twins(Demo):
                 _level(best, f"document: f({look.value(best)}) = 0", **axes),
                 _level(-best, f"f({look.value(-best)}) = 1", **axes),
                 look.line(1.11 + experiment.twin(w, sign) / 9, w, color="#8A8F98", dash="dot", width=1.8, **axes),
-                look.label(1.13, -best / 2, "f", color="#8A8F98", where="middle right", **axes),
+                look.label(1.09, best / 2, "f", color=look.MUTED, where="middle right", **axes),
             ]
             for method in METHODS:
-                pen = {"hovertemplate": "%{y:.3g}<extra>" + METHODS[method] + "</extra>", "showlegend": first}
+                pen: dict[str, Any] = {
+                    "hovertemplate": "%{y:.3g}<extra>" + METHODS[method] + "</extra>",
+                    "showlegend": first,
+                }
                 traces.append(look.method_line(method, data.share, data.paths[sign][method], **pen, **axes))
             end = data.paths[sign]["bc"][-1]
             traces.append(
                 look.label(1.0, end + 0.04, "BinaryConnect", color=look.COLORS["bc"], where="top left", **axes)
             )
             traces.append(look.label(0.02, VIEW[1] - 0.02, name, color=look.INK, where="bottom right", **axes))
-        x = {"tickformat": ".0%", "tickmode": "array", "tickvals": [0, 0.25, 0.5, 0.75, 1]}
-        y = {"lines": True, "tickmode": "linear", "tick0": 0, "dtick": 1}
+        x: dict[str, Any] = {"tickformat": ".0%", "tickmode": "array", "tickvals": [0, 0.25, 0.5, 0.75, 1]}
+        y: dict[str, Any] = {"lines": True, "tickmode": "linear", "tick0": 0, "dtick": 1}
         left = look.axis("share of the run", (0, 1.3), domain=[0.0, 0.46], **x)
         right = look.axis("share of the run", (0, 1.3), domain=[0.54, 1.0], anchor="y2", **x)
         tall = look.axis("latent weight w", VIEW, **y)
@@ -101,8 +104,9 @@ class Twins(Demo):
     def alt(self, data: Race) -> str:
         bc = _at(data.paths[1]["bc"][-1])
         same = (
-            f"In {data.steps} steps of η = {look.value(data.step_size)} from {look.value(data.start)}, BinaryConnect takes the same path on both functions, to **{bc}**, and so "
-            f"deploys the better level on **{len(data.right('bc'))}** of the two"
+            f"In {data.steps} steps of η = {look.value(data.step_size)} from {look.value(data.start)}, BinaryConnect "
+            f"takes the same path on both functions, to **{bc}**, and so deploys the better level on "
+            f"**{len(data.right('bc'))}** of the two"
         )
         ends = [float(data.paths[sign]["proxquant"][-1]) for sign in SIDES]
         at = " and ".join(f"**{_at(end)}**" for end in ends)

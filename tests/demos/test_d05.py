@@ -99,6 +99,15 @@ def test_the_point_stands_at_the_minimum_of_the_right_hand_curve():
         assert np.interp(data.here, W, data.objective) == pytest.approx(data.lowest, abs=2e-3)
 
 
+def test_the_documents_w_is_marked_where_it_is_drawn():
+    def words(**changes):
+        return [t["text"] for t in MAP.figure(compute(MAP, **changes))["data"] if t.get("mode") == "text"]
+
+    assert ["document"] in words()
+    assert ["document"] not in words(NORM="l2")
+    assert ["document"] not in words(LEVELS="ternary")
+
+
 def test_the_sentence_of_the_map_says_its_numbers():
     data = compute(MAP)
     assert re.findall(r"\*\*(.+?)\*\*", MAP.alt(data)) == ["0.4", "0.7", "0.4", "40 %"]
