@@ -16,16 +16,35 @@ def blocks(language):
     return re.findall(rf"```{language}\n(.*?)```", README, re.S)
 
 
-@pytest.mark.parametrize("code", blocks("python"))
-def test_python_runs_and_learns(code, capsys):
+def run(code):
+    names: dict = {}
+    exec(compile(code, "README.md", "exec"), names)
+    return names
+
+
+def test_training_learns(capsys):
     import torch
 
     torch.manual_seed(0)
-    names: dict = {}
-    exec(compile(code, "README.md", "exec"), names)
+    names = run(blocks("python")[0])
     assert float(names["accuracy"]) > 0.5  # far above chance on random labels: it fits
     assert torch.equal(names["net"].optimizer.quantized()["2.weight"], names["scale"] * names["codes"])
     assert "2.weight" in capsys.readouterr().out
+
+
+def test_a_grid_never_beats_the_exact_optimum(capsys):
+    names = run(blocks("python")[1])
+    assert float(names["runs"].gap.min()) > -1e-6  # float32 against the float64 of the search
+    assert names["runs"].sizes == {"rule": 3, "step_size": 3, "seed": 10}
+    assert len(names["best"].losses) == 3
+    assert "gap" in capsys.readouterr().out
+
+
+def test_every_method_is_listed():
+    import qlab
+
+    table = re.findall(r"^\| (`.*?) \|", README, re.M)
+    assert {slug for cell in table for slug in re.findall(r"`([\w-]+)`", cell)} >= set(qlab.METHODS)
 
 
 def test_library_usage_is_short():
