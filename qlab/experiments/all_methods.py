@@ -13,12 +13,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
-
 from qlab.experiments import exact_tasks
 from qlab.methods import METHODS
-from qlab.problems.linear import Logistic
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -104,25 +100,6 @@ def table(found: xr.Dataset) -> str:
             f" {means[0]:8.3f} {means[1]:8.3f} {means[2]:7.3f}"
         )
     return "\n".join(lines)
-
-
-def minimizer(p: Logistic, steps: int = 30) -> Tensor:
-    """The real minimizer of each instance of logistic regression, float64 (C, d), by Newton's method."""
-    w = torch.zeros(*p.a.shape[:-2], p.d, dtype=p.a.dtype)
-    for _ in range(steps):
-        sigma = (p.a @ w.unsqueeze(-1)).sigmoid()
-        hessian = p.a.mT @ (sigma * (1 - sigma) * p.a) / p.n
-        w = w - torch.linalg.solve(hessian, p.gradient(w))
-    return w
-
-
-def rounding(kind: str, seeds: Sequence[int] = tuple(range(20))) -> Tensor:
-    """Relative gap of the rounded real minimizer of "planted" or "hard", (seeds,): 0 where that is the optimum."""
-    p, best = exact_tasks.task(kind, tuple(seeds))
-    if not isinstance(p, Logistic):
-        raise ValueError(f"kind={kind!r}; allowed: 'planted', 'hard' (a net has no unique real minimizer)")
-    w_Q = torch.where(minimizer(p) >= 0, 1.0, -1.0).double()
-    return torch.stack([b.gap(loss) for b, loss in zip(best, p.loss(w_Q), strict=True)])
 
 
 def main(kinds: Sequence[str]) -> None:
