@@ -205,8 +205,8 @@ lab.show("D7b", P)
 from qlab import uniforms
 from qlab.theory import duality
 
-M = uniforms.normal(P.SEED, 0, 0, (5, 7), stream="data", dtype=torch.float64)
-convex = duality.Ball(M[:, :5] @ M[:, :5].T + torch.eye(5, dtype=torch.float64), M[:, 5], M[:, 6])
+M = uniforms.normal(P.SEED, 0, 0, (5, 7), stream="data", dtype=torch.float64).to(qlab.device(P.DEVICE))
+convex = duality.Ball(M[:, :5] @ M[:, :5].T + torch.eye(5).to(M), M[:, 5], M[:, 6])
 eps, other = (share * float(convex.distance(convex.best(0.0))) for share in (0.3, 0.6))
 lam, f = convex.multiplier(eps), convex.best(convex.multiplier(other))  # the best price at ε, the best f at ε'
 lagrangian = float(convex.loss(f) + lam * (convex.distance(f) - eps))

@@ -58,7 +58,7 @@ class Ball:
 
     def best(self, lam: float) -> Tensor:
         """x(λ), the minimizer of the Lagrangian."""
-        eye = torch.eye(len(self.b), dtype=self.A.dtype)
+        eye = torch.eye(len(self.b), dtype=self.A.dtype, device=self.A.device)
         return torch.linalg.solve(self.A + 2 * lam * eye, self.b + 2 * lam * self.c)
 
     def dual(self, lam: float, eps: float) -> float:
