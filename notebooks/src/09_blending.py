@@ -90,7 +90,7 @@ lab.show("D9", P)
 # %% [markdown]
 # <details><summary>Reading notes: what S2 prints, and what is right</summary>
 #
-# - **"Small enough $\eta$"** has a number: $\eta < \rho/L$, from $c = \frac{\rho}{2\eta} - \frac L2$. It needs the exact projection, and holds for $\rho = 1$ too.
+# - **"Small enough $\eta$"** has a number: $\eta < \rho/L$, from $c = \frac{\rho}{2\eta} - \frac L2$. It holds for $\rho = 1$ too. It needs the *exact* projection: with one Lloyd step (3 bits and more) the loss can rise all the same.
 # - **S2's own setting**, $\rho = 10^{-5}$, $\eta = 10^{-2}$, would need $L < 10^{-3}$: the theorem does not cover its experiments.
 # - **Start of the resolution.** The slide prints $1/(2^{b_a}\,1)$; a minus is lost: $s_x^1 = 1/(2^{b_a} - 1)$, which puts the top level at 1.
 # - **Tables.** Float accuracies are garbled ("02 13", "02/1"): read 92.13 (VGG-11) and 92.41 (ResNet-20). The 3-valued table is printed twice.

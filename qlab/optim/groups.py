@@ -87,7 +87,9 @@ def describe(named: Mapping[str, Any], plan) -> str:
     lines = []
     for names, own in plan:
         size = sum(named[name].numel() for name in names)
-        kind = "as it is" if own.get("quantized") is False else ", ".join(f"{k}={v}" for k, v in own.items())
+        free = own.get("quantized") is False
+        said = [f"{k}={v}" for k, v in own.items() if not free or k not in ("rule", "quantized")]
+        kind = ", ".join(["as it is", *said] if free else said)
         shown = ", ".join(names[:3]) + (f", ... ({len(names)} tensors)" if len(names) > 3 else "")
         lines.append(f"{size:>10,} weights  {kind}: {shown}")
     return "\n".join(lines)

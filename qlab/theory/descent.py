@@ -10,8 +10,8 @@ For any closed set Q, with exact projections, and f with L-Lipschitz gradient:
     (4) f is smooth                f(w+) - f(w) <= <g, d> + L/2 |d|² <= -c |d|²,   c = rho/(2 step) - L/2
 
 S2 says "for some c > 0 at a small enough step": c > 0 means step < rho/L. No step is small enough for rho = 0
-(BinaryConnect). The constant cannot be better: with w_f and w_f+ both half way between two levels of a quadratic,
-every inequality is an equality.
+(BinaryConnect). With a projection that is not exact (Lloyd's step, b >= 3) f may rise below rho/L too. The constant
+cannot be better: with w_f and w_f+ both half way between two levels of a quadratic, every inequality is an equality.
 """
 
 from __future__ import annotations

@@ -150,6 +150,12 @@ def test_the_resolution_of_an_activation_learns_with_its_own_step():
         decay.step()
 
 
+def test_the_slow_group_is_among_what_groups_prints(capsys):
+    net = nn.Sequential(nn.Linear(2, 3), QuantReLU(2), nn.Linear(3, 3), nn.Linear(3, 2))
+    qlab.groups(net, "bcgd", apart={"*resolution": {"lr": 0.001}})
+    assert "as it is, lr=0.001: 1.resolution" in capsys.readouterr().out
+
+
 def test_apart_names_what_it_does_not_find():
     net = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 3), nn.Linear(3, 2))
     with pytest.raises(ValueError, match="'\\*resolution' matches no parameter left"):

@@ -82,6 +82,21 @@ def test_binaryconnect_has_no_descent_at_any_step(grid, step_size):
     assert descent.descent_constant(0.0, step_size, 2.0) < 0
 
 
+def test_a_projection_that_is_not_exact_may_let_f_rise_below_rho_over_l():
+    """3 bits, one Lloyd step for the scale: (1) or (2) fails in some step, and so does descent."""
+    rho, rises = 0.5, 0
+    step_size = 0.9 * descent.largest_step(rho, 2.0)
+    for seed in range(8):
+        value = quadratic(seed)[0]
+        for w_f, w, w_f_next, w_next, g in steps(seed, {"bits": 3}, rho, step_size, 40):
+            rise = value(w_next) - value(w)
+            chain = descent.inequalities(w_f, w, w_f_next, w_next, g, rise, rho, step_size, 2.0)
+            if rise > 1e-9:
+                rises += 1
+                assert any(left > right for left, right in list(chain.values())[:2])
+    assert rises > 0
+
+
 @pytest.mark.parametrize(("rho", "step_size"), [(0.2, 0.05), (0.2, 0.1), (0.2, 0.7), (1.0, 0.5)])
 def test_the_constant_is_the_best_possible(rho, step_size):
     """w_f and w_f+ next to the middle of two levels: f(w+) - f(w) = -c |d|² up to how near they are."""
