@@ -299,13 +299,13 @@ lab.reproduce(P)
 # - [ ] I can give two functions that BinaryConnect cannot tell apart and ProxQuant can.
 # - [ ] I can explain why fewer sign changes are not yet a better network.
 #
-# In the settings we tried on digits (η from 0.1 to 1, ν from 0.03 to 1, up to 1000 steps) ProxQuant stays below 88 %, BinaryConnect reaches 94 %. Its authors use Adam and batch norm; this network has neither.
+# Tried on digits: η from 0.1 to 1, ν from 0.03 to 1, up to 1000 steps. ProxQuant stays below 88 %, BinaryConnect reaches 94 %. (Its authors use Adam and batch norm.)
 #
-# **Try next:** `TRAIN_REG` 0.1 and 10; `TRAIN_STEP_SIZE` 0.3; `WARM_STEPS` 0, where nothing was learned that could be kept. In your own code: the rules `binaryrelax`, `parq` and `md` move a soft map into the view.
+# **Try next:** `TRAIN_REG` 0.1; `TRAIN_STEP_SIZE` 0.3; `WARM_STEPS` 0. A soft map in the view: the rules `binaryrelax`, `parq`, `md`.
 #
-# Next lesson: 06, interval constraints and constrained flow; on the path of projections: 09, blended coarse gradient descent.
+# Next lesson: 06, interval constraints; on the path of projections 09, blending.
 #
-# Reference: S0, 2.III; Bai, Wang, Liberty, *ProxQuant: Quantized Neural Networks via Proximal Operators*, ICLR 2019.
+# Reference: S0, 2.III; Bai, Wang, Liberty, *ProxQuant*, ICLR 2019.
 
 # %% [markdown] tags=["instructor"]
 # ## For the teacher
