@@ -96,12 +96,13 @@ lab.outcome("07.c")
 # %% [markdown]
 # <details><summary>Reading notes: what S0 prints, and what is right</summary>
 #
-# - **The velocity** lost its second condition after "or". Without it a weight that descent would carry ashore is slowed down or sped up.
+# - **The velocity** lost its second condition after "or". Without it descent towards the island is overruled, too.
 # - **$\varepsilon \le \text{gap}^4/16$** must be $<$: at equality islands touch, and $\psi = \psi' = 0$ between them.
-# - **MFCQ "for all $w$"** fails at every midpoint. There we take $v = +M$.
+# - **MFCQ "for all $w$"** fails at midpoints; there $v = +M$.
 # - **Descent inequality**: $\mathbb{E}[\nabla F^{\mathsf T} w_k]$ should be $v_k$, and $L$ is missing in the last term.
 # - **Theorem 2** says *stationary*, not good: as you will prove, on the island where the run started.
 # - **The authors' code** keeps $\hat\varepsilon = 1$ for half of the run, the excluded case: our free phase. On their logistic task it never leaves that half.
+# - **Momentum, Adam** rescale $v$ like a gradient: the barrier can be jumped.
 #
 # </details>
 #
