@@ -66,8 +66,8 @@ def test_the_sentence_of_a_picture_is_written_in(project):
     alt = figures.entries()["D1"]["alt"]
     text = figures.described("see ![](figures/D1.png) and ![own](figures/D1.png)", project)
     assert text == f"see ![{alt.replace('*', chr(92) + '*')}](figures/D1.png) and ![own](figures/D1.png)"
-    with pytest.raises(figures.FigureError, match=r"D1c.*did you mean 'D1b?'.*qlab build --figures"):
-        figures.described("![](figures/D1c.png)", project)
+    with pytest.raises(figures.FigureError, match=r"D2x.*did you mean 'D2b?'.*qlab build --figures"):
+        figures.described("![](figures/D2x.png)", project)
 
 
 def test_without_chromium_one_line_says_so(project, monkeypatch):
