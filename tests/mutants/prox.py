@@ -10,14 +10,14 @@ MUTANTS = [
         "qlab/prox.py",
         "return torch.where(d.abs() <= nu, q, w - nu * d.sign())",
         "return torch.where(2 * d.abs() <= nu, q, w - nu * d.sign())",
-        "tests/test_prox.py::test_no_point_of_a_fine_grid_is_better",
+        "tests/test_prox_maps.py::test_no_point_of_a_fine_grid_is_better",
     ),
     Mutant(
         "the L2 prox swaps its two conventions",
         "qlab/prox.py",
         'FACTORS = {"half": 1.0, "full": 2.0}',
         'FACTORS = {"half": 2.0, "full": 1.0}',
-        "tests/test_prox.py::test_no_point_of_a_fine_grid_is_better",
+        "tests/test_prox_maps.py::test_no_point_of_a_fine_grid_is_better",
     ),
     Mutant(
         "the descent constant of a prox step is too large (formulas E17)",
