@@ -24,8 +24,8 @@ NAMES = ("−1", "−⅓", "⅓", "1")
 
 @dataclass(frozen=True)
 class Blended:
-    """One state. latent, level (SHOWN + 1, 4) of the four starts; ends (4,) in the last quarter, loss and flips (4,) in
-    the second half of all iterations; phases (4, 1 + blends): where each start ends for blend 0 and for every blend of `BLENDS`."""
+    """One state. latent, level (SHOWN + 1, 4): of the four starts; ends (4,): in the last quarter of all iterations,
+    loss, flips (4,): in their second half; phases (4, 1 + blends): where each start ends for blend 0 and `BLENDS`."""
 
     step_size: float
     rho: float
