@@ -107,7 +107,7 @@ class Askew(Demo):
         traces += [
             look.line(np.zeros(2), np.array(VIEW), color="#B9C0C8", width=1) | right,
             look.line(data.psi, data.u) | right | {"line": {"color": GREEN, "width": 2, "simplify": False}},
-            look.document_mark(1.0, -0.3, 0.0, "document:<br>ε below 1", textposition="top left") | right,
+            look.document_mark(1.0, -0.3, 0.0, "document", textposition="top left") | right,
         ]
         x = look.axis("step", (-3, STEPS), domain=[0, 0.72], tickvals=[0, 50, 100, 150, 200])
         x2 = look.axis("ψ(w) at the end", (-1.1, 1.1), domain=[0.78, 1], tickvals=[-1, 0, 1])
