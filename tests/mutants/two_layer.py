@@ -2,7 +2,7 @@
 
 from tests.mutants.mutant import Mutant
 
-THEORY = "tests/theory/test_two_layer.py"
+THEORY = "tests/theory/test_two_layer_theory.py"
 MUTANTS = [
     Mutant(
         "two layers: the angle enters F with a factor of 1",
