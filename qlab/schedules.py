@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from qlab.quantizers import checks
+
 Number = float | Tensor
 
 KINDS = ("constant", "geometric", "linear")
@@ -42,7 +44,8 @@ def past(t: Number, steps: Number, share: Number) -> Tensor:
 
 def anneal(kind: str, start: Number, end: Number, x: Tensor) -> Tensor:
     """From `start` at x = 0 to `end` at x = 1: "linear" (1-x) start + x end, "geometric" start^(1-x) end^x (both > 0),
-    "constant" end throughout."""
+    "constant" end throughout. ValueError for another kind."""
+    checks.choice(kind, "kind", KINDS)
     start, end = (torch.as_tensor(v, dtype=x.dtype, device=x.device) for v in (start, end))
     if kind == "constant":
         return end + 0 * x
@@ -51,16 +54,27 @@ def anneal(kind: str, start: Number, end: Number, x: Tensor) -> Tensor:
     return start ** (1 - x) * end**x
 
 
+def grown(start: Number, rate: Number, n: Number) -> Tensor:
+    """start rate^n, the power cut to what float64 holds: 0 stays 0 however far the power has grown, inf stays inf."""
+    return _double(start) * (_double(rate) ** n).clamp(1e-300, 1e300)
+
+
 def need_length(slug: str, values: Mapping[str, Any], why: str) -> None:
     """ValueError if the run's length is unknown while `why`, a schedule in shares of the run, needs it."""
-    steps = values.get("steps", 0)
-    if not isinstance(steps, Tensor) and steps <= 0:
+    if (torch.as_tensor(values.get("steps", 0)) <= 0).any():
         raise ValueError(f"method {slug!r}: {why} is a share of the run, so its length is needed: give steps=...")
 
 
+def need_length_to_harden(slug: str, values: Mapping[str, Any]) -> None:
+    """`need_length` where some `hard_after` lies within the run."""
+    if (torch.as_tensor(values["hard_after"]) < 1).any():
+        need_length(slug, values, f"hard_after={values['hard_after']}")
+
+
 def _free_steps(steps: Tensor, free: Number) -> Tensor:
-    """floor(free steps), where .29 of 100 steps are 29 although .29 * 100 = 28.999999999999996."""
-    return (_double(free) * steps + 1e-9).floor()
+    """floor(free steps), where .29 of 100 steps are 29 although .29 * 100 = 28.999999999999996, and .7 of 10 are 7
+    although a stack of float32 weights holds .7 as .69999999."""
+    return (_double(free) * steps * (1 + 1e-7)).floor()
 
 
 def _double(x: Number) -> Tensor:

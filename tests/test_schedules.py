@@ -6,7 +6,7 @@ import torch
 import qlab
 from qlab.constraints import eps_hat_at
 from qlab.methods import METHODS
-from qlab.schedules import KINDS, anneal, in_free_phase, past, share
+from qlab.schedules import KINDS, anneal, grown, in_free_phase, past, share
 
 STEPS = torch.arange(1, 101, dtype=torch.float64)
 
@@ -53,6 +53,40 @@ def test_numbers_may_differ_over_the_runs():
     for i in range(2):
         alone = [float(eps_hat_at(t, 10, float(end[i]), float(free[i]), "geometric")) for t in range(1, 11)]
         assert both[:, i].tolist() == pytest.approx(alone)
+
+
+@pytest.mark.parametrize("free", [0.29, 0.7, 0.9])
+def test_a_share_kept_in_float32_by_a_stack_is_the_same_number_of_steps(free):
+    steps = torch.arange(1, 1001, dtype=torch.float64)
+    for length in (10, 100, 1000):
+        alone, stack = (in_free_phase(steps, length, value) for value in (free, torch.tensor([free])))
+        assert torch.equal(alone, stack)
+        assert int(alone.sum()) == int(free * length + 1e-6)
+
+
+def test_a_kind_that_does_not_exist_is_refused():
+    with pytest.raises(ValueError, match="did you mean 'geometric'"):
+        eps_hat_at(3, 10, 0.1, kind="geometrical")
+
+
+def test_growth_never_becomes_no_number():
+    assert grown(2.0, 3.0, 4) == 162
+    assert grown(0.0, 1.1, 10**6) == 0
+    assert grown(torch.inf, 0.9, 10**6) == torch.inf
+    for slug, numbers in (("bcgd", {"rho": 0.0, "rho_rate": 1.1}), ("binaryrelax", {"relax": 0.0, "relax_rate": 1.1})):
+        opt = qlab.QuantOptimizer([("w", torch.nn.Parameter(torch.tensor([0.3])))], slug, t=10**5, **numbers)
+        opt.weights()["w"].sum().backward()
+        opt.step()
+        assert opt.weights()["w"].isfinite().all()
+
+
+@pytest.mark.parametrize("slug", ["proxquant", "binaryrelax"])
+def test_hard_after_of_a_stack_needs_the_length_too(slug):
+    w, late = torch.nn.Parameter(torch.zeros(2, 3)), torch.tensor([0.5, 1.0])
+    for steps in (0, torch.tensor([10.0, 0.0])):
+        with pytest.raises(ValueError, match="give steps="):
+            qlab.QuantOptimizer([w], slug, runs=2, hard_after=late, steps=steps)
+    qlab.QuantOptimizer([w], slug, runs=2, hard_after=late, steps=10)
 
 
 def test_geometric_is_geometric_and_linear_linear():

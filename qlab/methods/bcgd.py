@@ -31,8 +31,8 @@ class BlendedGradientDescent(Rule):
     def rho(self, h):
         """rho_t, the weight of the quantized point in this step."""
         x = h.t - 1 if h.option("growth") == "per-step" else schedules.share(h.t, h.steps)
-        rho, rate, most = (torch.as_tensor(v, dtype=torch.float64) for v in (h.rho, h.rho_rate, h.rho_max))
-        return torch.minimum(rho * rate**x, most).clamp(max=1)
+        most = torch.as_tensor(h.rho_max, dtype=torch.float64)
+        return torch.minimum(schedules.grown(h.rho, h.rho_rate, x), most).clamp(max=1)
 
     def view(self, w, s, h, u):
         return coarse(h.Q(w), (w, 1.0))

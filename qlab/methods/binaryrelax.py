@@ -21,11 +21,9 @@ class BinaryRelax(Rule):
     ranges = {"relax": "[0, inf]", "relax_rate": "(0, inf)", "hard_after": "[0, inf)"}
 
     def together(self, values):
-        if not isinstance(values["hard_after"], torch.Tensor) and values["hard_after"] < 1:
-            schedules.need_length(self.slug, values, f"hard_after={values['hard_after']}")
+        schedules.need_length_to_harden(self.slug, values)
 
     def view(self, w, s, h, u):
-        rate = torch.as_tensor(h.relax_rate, dtype=torch.float64)
         q = h.Q(w)
-        soft = towards_l2(w.detach(), q, (h.relax * rate ** (h.t - 1)).to(w.dtype))
+        soft = towards_l2(w.detach(), q, schedules.grown(h.relax, h.relax_rate, h.t - 1).to(w.dtype))
         return coarse(torch.where(schedules.past(h.t, h.steps, h.hard_after), q, soft), (w, 1.0))

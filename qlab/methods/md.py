@@ -2,6 +2,7 @@
 
 import torch
 
+from qlab import schedules
 from qlab.methods.rule import Rule
 from qlab.quantizers import coarse
 
@@ -21,13 +22,9 @@ class TanhMirrorDescent(Rule):
     ranges = {"beta": "(0, inf)", "beta_rate": "(0, inf)"}
 
     def view(self, w, s, h, u):
-        rate = torch.as_tensor(h.beta_rate, dtype=torch.float64)
-        beta = (h.beta * rate ** (h.t - 1)).clamp(max=STEEP).to(w.dtype)
+        beta = schedules.grown(h.beta, h.beta_rate, h.t - 1).clamp(max=torch.finfo(w.dtype).max).to(w.dtype)
         scale, v = h.s(w), w.detach()
         lo, hi = (scale * code for code in h.grid.neighbours(v, scale))
         c, r = (lo + hi) / 2, (hi - lo) / 2
         r = torch.where(r == 0, 1, r)  # an all-zero tensor has a grid of one point
         return coarse(c + (hi - lo) / 2 * torch.tanh(beta * ((v - c) / r)), (w, 1.0))
-
-
-STEEP = 1e30  # tanh is the sign long before; beyond, infinity times a weight of 0 would be no number

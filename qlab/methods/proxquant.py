@@ -27,8 +27,7 @@ class ProxQuant(Rule):
     def together(self, values):
         if values["schedule"] == "linear":
             schedules.need_length(self.slug, values, "schedule='linear'")
-        if not isinstance(values["hard_after"], torch.Tensor) and values["hard_after"] < 1:
-            schedules.need_length(self.slug, values, f"hard_after={values['hard_after']}")
+        schedules.need_length_to_harden(self.slug, values)
 
     def reg(self, h):
         """reg_t."""

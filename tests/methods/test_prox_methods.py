@@ -132,6 +132,8 @@ def test_a_parameter_beyond_all_numbers_is_the_hard_limit():
     assert torch.equal(seen("binaryrelax", W, t=100_000)[0], q)
     assert torch.allclose(seen("md", torch.cat([W, W[:1] * 0]), t=100_000)[0][:-1], seen("bc", W)[0], rtol=0.02)
     assert seen("md", torch.cat([W, W[:1] * 0]), t=100_000)[0].isfinite().all()
+    half = torch.tensor([0.0, 0.5, -0.5], dtype=torch.float16)
+    assert seen("md", half, t=100_000, **ONE)[0].tolist() == [0, 1, -1]
 
 
 @pytest.mark.parametrize("bits", [1, 2, 3])

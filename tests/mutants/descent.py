@@ -13,8 +13,8 @@ MUTANTS = [
     Mutant(
         "bcgd: rho grows beyond its cap",
         "qlab/methods/bcgd.py",
-        "return torch.minimum(rho * rate**x, most).clamp(max=1)",
-        "return (rho * rate**x).clamp(max=1)",
+        "return torch.minimum(schedules.grown(h.rho, h.rho_rate, x), most).clamp(max=1)",
+        "return schedules.grown(h.rho, h.rho_rate, x).clamp(max=1)",
         "tests/methods/test_bcgd.py::test_rho_grows_per_step_up_to_its_cap_as_in_the_authors_code",
     ),
     Mutant(

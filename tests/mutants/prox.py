@@ -43,8 +43,8 @@ MUTANTS = [
     Mutant(
         "binaryrelax relaxes less and less",
         "qlab/methods/binaryrelax.py",
-        "rate ** (h.t - 1)",
-        "rate ** (1 - h.t)",
+        "h.relax_rate, h.t - 1)",
+        "h.relax_rate, 1 - h.t)",
         f"{METHODS}::test_binaryrelax_sees_the_l2_prox_with_a_growing_parameter",
     ),
     Mutant(
