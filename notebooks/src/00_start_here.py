@@ -55,7 +55,7 @@ lab.show("D0", P)
 #
 # *R* and *SR* keep no real weight at all. R is frozen: its step is shorter than half the spacing. SR jumps now and then, by chance.
 #
-# Now choose STE and PGD: on a fixed grid they are BC and R again, exactly; only PGD's first step still starts between the levels. With 3 or 4 bits there is a level near 0.3; who finds it?
+# Now choose STE and PGD: on a fixed grid they are BC and R again, exactly; only PGD's first step still starts between the levels. In ProxQuant, ASkewSGD and SGDA the network sees a real weight, and a penalty, a constraint or a multiplier draws it to a level. With 3 or 4 bits there is a level near 0.3; who finds it?
 #
 # ![](figures/D0.png)
 #
@@ -183,8 +183,16 @@ lab.check("00.1", nearest_sign)
 # | [01](01_grids_and_projection.ipynb) | grids, rounding, projection; rounding a trained network | |
 # | [02](02_staircases.ipynb) | why gradients vanish: staircases and coarse derivatives | 01 |
 # | [03](03_exploration.ipynb) | BinaryConnect against rounding | 01 |
+# | [04](04_why_rounding_stalls.ipynb) | why stochastic rounding stalls | 03 |
+# | [05](05_proxquant.ipynb) | ProxQuant | 03 |
+# | [06](06_interval_constraints.ipynb) | interval constraints | 03 |
+# | [07](07_askewsgd.ipynb) | ASkewSGD | 06 |
+# | [08](08_multipliers.ipynb) | multipliers | 06 |
+# | [09](09_blending.ipynb) | blending | 03 |
+# | [10](10_two_layer_theory.ipynb) | why a coarse gradient descends | 02, 04 |
+# | [13](13_exact_optimum.ipynb) | against the exact optimum | 03, 07 |
 #
-# The numbers of the whole suite are fixed, and there are three ways through it: *projection* 01, 03, 05 (ProxQuant), 09 (blending); *constraints* 06, 07, 08 (cones, ASkewSGD, multipliers), 11, 12 (robust learning, prices of layers); *theory* 02, 04, 10 (staircases, Markov chain, why a coarse gradient descends). 13 and 14 compare on the documents' tasks and tables, 15 is a playground. Lessons 04 to 15 are planned, not written yet.
+# Three ways through: *projection* 01, 03, 05, 09; *constraints* 06, 07, 08; *theory* 02, 04, 10; 13 closes them. Lessons 11, 12 (primal-dual training), 14 (networks) and 15 (playground) are planned, not written yet.
 #
 # Each lesson: predict, run, explain; then the algorithm in the open, an exercise, and the documents' claims with a verdict: *holds*, *does not hold*, *cannot tell*.
 
@@ -213,7 +221,7 @@ lab.reproduce(P)
 # - [ ] I can round a weight to the grid $\{-1, +1\}$.
 # - [ ] I can find a symbol, a lesson, the command that repeats a run, and its results.
 #
-# **Try next:** the preset "all methods, 2 bits"; a start at $-1.2$, and from there a step size of 1: R wakes up.
+# **Try next:** the preset "one of each kind, 2 bits"; a start at $-1.2$, and from there a step size of 1: R wakes up.
 
 # %% [markdown] tags=["instructor"]
 # ## For the teacher

@@ -274,7 +274,7 @@ lab.reproduce(P)
 #
 # **Try next:** `ACT_BITS` 8 with `RESOLUTION` 0.05; `DERIVATIVE` resolution with `STEP_BACK` 1; `BITS` 2 for the masks.
 #
-# Next lesson: [03, BinaryConnect against rounding](03_exploration.ipynb). Why a coarse gradient descends all the same: lesson 10 (planned).
+# Next lesson: [03, BinaryConnect against rounding](03_exploration.ipynb). Why a coarse gradient descends all the same: [lesson 10](10_two_layer_theory.ipynb).
 #
 # Reference: S2, Activation Quantization, Differentiate a Staircase Function over Large Scale, Coarse Gradients; S0, 2.II.
 

@@ -5,7 +5,7 @@
 #
 # Document: Li et al., *Training Quantized Nets: A Deeper Understanding* (S1), all sections but the convex theorems.
 #
-# 45 minutes · after lesson 01 · next: 04 (planned), why stochastic rounding stalls
+# 45 minutes · after lesson 01 · next: 04, why stochastic rounding stalls
 
 # %% [markdown] tags=["objectives"]
 # After this lesson you can
@@ -306,7 +306,7 @@ lab.reproduce(P)
 #
 # **Try next:** `SCHEDULE` decreasing from 0; `NOISE` 1; `BITS` 3; `SPACING` 0.25, where the minimizer is a level itself.
 #
-# Next lesson (planned): 04, why stochastic rounding stalls: the Markov chain and the accuracy floors.
+# Next lesson: [04, why stochastic rounding stalls](04_why_rounding_stalls.ipynb): the Markov chain and the accuracy floors.
 #
 # Reference: S1, Motivation, Training Quantized Neural Networks, Non-Convex Problems, Experiments.
 

@@ -1,4 +1,4 @@
-"""D0: where does the discreteness live? Every method of the registry on one weight."""
+"""D0: where does the discreteness live? The methods of the documents on one weight."""
 
 from __future__ import annotations
 
@@ -16,19 +16,22 @@ from qlab.optim.bases import sgd
 from qlab.optim.update import advance
 from qlab.quantizers.grids import Grid
 from qlab.schema.lessons import Lesson00
+from qlab.schema.lessons.lesson00 import KINDS
 from qlab.uniforms import uniform
 
 MINIMIZER = 0.3  # of the loss F(w) = (w - 0.3)² / 2
 STEPS = 60
 HIGH = 1.7  # half the height of a panel; its title stands above the levels
 NEAR = 1e-9  # a weight this close to a level is on it
+PULLS = {"direction": "a constraint", "anchor": "anchor", "settle": "a penalty", "view": "view"}
+"""What draws a weight that stays off the levels, by slot: ASkewSGD turns its direction, ProxQuant settles softly."""
 
 
 @dataclass(frozen=True)
 class Path:
     """One method: w (STEPS + 1,) the weight it keeps, seen what the network sees, deployed what would be shipped.
 
-    where: the slot of the method's equation in which the discreteness lives.
+    where: the slot of the method's equation, or the penalty, constraint or multiplier, in which the discreteness lives.
     """
 
     w: np.ndarray
@@ -63,17 +66,16 @@ def follow(rule: Rule, *, start: float, step_size: float, bits: int, seed: int) 
     What `qlab.step` works out anew for each step (grid, hyper-parameters, uniforms) is worked out once here.
     """
     grid = Grid(bits, scale="one")
-    numbers = {**rule.defaults, "lr": step_size, "weight_decay": 0.0}
+    numbers = {**rule.defaults, "lr": step_size, "weight_decay": 0.0, "steps": STEPS}
     options = {name: choices[0] for name, choices in rule.options.items()}
     scale = torch.tensor(1 / grid.top, dtype=torch.float64)
-    h = Hyper(numbers, {**rule.defaults, **options}, grid, scale=scale, fixed=True)
-    t = torch.arange(STEPS + 1)
-    u = uniform(seed, t, 0, (1,), dtype=torch.float64)
+    hypers = [Hyper({**numbers, "t": t + 1}, options, grid, scale=scale, fixed=True) for t in range(STEPS + 1)]
+    u = uniform(seed, torch.arange(STEPS + 1), 0, (1,), dtype=torch.float64)
     w = torch.tensor([start], dtype=torch.float64)
-    w = h.Q(w) if rule.fixed_scale else w
-    state, rows = rule.init(w, h), []
+    w = hypers[0].Q(w) if rule.fixed_scale else w
+    state, rows = rule.init(w, hypers[0]), []
     with torch.no_grad():
-        for ut in u:
+        for h, ut in zip(hypers, u, strict=True):
             seen = rule.view(w, state, h, ut)
             rows.append(torch.cat([w, seen, rule.deploy(w, state, h)]))
             w, state, _ = advance(rule, sgd, w, seen - MINIMIZER, state, {}, h, ut)
@@ -81,17 +83,15 @@ def follow(rule: Rule, *, start: float, step_size: float, bits: int, seed: int) 
 
 
 def where(rule: Rule, w: np.ndarray, seen: np.ndarray, levels: np.ndarray) -> str:
-    """The slot in which the discreteness lives, from what the path does, else from the slots the method overrides."""
+    """Where the discreteness lives: a slot, from what the path does, else what the method overrides to draw w to it."""
     if _on(w[1:], levels):
         return "settle"
     if _on(seen, levels):
         return "view"
-    own = [
-        slot
-        for slot in ("direction", "anchor", "settle", "view")
-        if getattr(type(rule), slot) is not getattr(Rule, slot)
-    ]
-    return own[0] if own else "deploy"
+    own = {slot for slot in ("init", *PULLS) if getattr(type(rule), slot) is not getattr(Rule, slot)}
+    if {"init", "direction"} <= own:
+        return "a multiplier"
+    return next((place for slot, place in PULLS.items() if slot in own), "deploy")
 
 
 def _on(w: np.ndarray, levels: np.ndarray) -> bool:
@@ -99,7 +99,7 @@ def _on(w: np.ndarray, levels: np.ndarray) -> bool:
 
 
 class Discreteness(Demo):
-    """A table of panels, one for each chosen method; a method added to the registry appears by itself."""
+    """A table of panels, one for each chosen method."""
 
     slug: ClassVar[str] = "D0"
     title: ClassVar[str] = "Where does the discreteness live?"
@@ -109,8 +109,10 @@ class Discreteness(Demo):
         "only at the end: full precision": {"METHODS": "full"},
         "in what the network sees: BC, STE": {"METHODS": "bc,ste"},
         "in what is kept: R, SR, PGD": {"METHODS": "r,sr,pgd"},
+        "in what draws: penalty, constraint, multiplier": {"METHODS": "proxquant,askew,sgda"},
         "a large step": {"STEP_SIZE": 1.0, "METHODS": "full,bc,sr,r"},
-        "all methods, 2 bits": {"METHODS": ",".join(METHODS), "BITS": 2},
+        "one of each kind": {"METHODS": "full,bc,sr,proxquant,askew,sgda", "BITS": 1},
+        "one of each kind, 2 bits": {"METHODS": "full,bc,sr,proxquant,askew,sgda", "BITS": 2},
     }
     height = 440
 
@@ -128,9 +130,9 @@ class Discreteness(Demo):
     def figure(self, data: Paths) -> Figure:
         traces: list[dict] = []
         axes: dict[str, Any] = {}
-        columns = {1: 1, 2: 2, 4: 2}.get(len(data.paths), 3)
+        columns = {1: 1, 2: 2, 4: 2}.get(len(data.paths), 3 if len(data.paths) < 7 else 4)
         rows = math.ceil(len(data.paths) / columns)
-        for number, slug in enumerate(METHODS):
+        for number, slug in enumerate(dict.fromkeys([*KINDS, *data.paths])):
             k = str(number + 1) if number else ""
             place = {"xaxis": f"x{k}", "yaxis": f"y{k}"}
             path = data.paths.get(slug)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from qlab.methods import METHODS
 from qlab.schema.base import Parameters
 from qlab.schema.fields import parameter
+
+
+KINDS = ("full", "bc", "ste", "r", "sr", "pgd", "bcgd", "proxquant", "askew", "sgda")
+"""The methods that the documents are about: each place where the discreteness can live, at least once."""
 
 
 class Lesson00(Parameters):
@@ -15,7 +18,7 @@ class Lesson00(Parameters):
     lesson: ClassVar[str] = "00"
     notebook: ClassVar[str] = "00_start_here"
 
-    METHODS: str = parameter("full,bc,sr,r", help="methods drawn", choices=tuple(METHODS), several=True)
+    METHODS: str = parameter("full,bc,sr,r", help="methods drawn", choices=KINDS, several=True)
     STEP_SIZE: float = parameter(
         0.1, help="step size", ge=0.01, le=1.0, symbol="η", label="step size", scale="log", step=0.1
     )
