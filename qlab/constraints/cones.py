@@ -78,7 +78,7 @@ def mfcq(psi: Tensor, jacobian: Tensor, tol: float = 0.0) -> bool:
 
 def in_tangent_cone(v: Tensor, psi: Tensor, jacobian: Tensor, tol: float = TOL) -> bool:
     """Whether v (n,) lies in T(w)."""
-    return bool((counted(psi, jacobian, tol) @ v >= -tol).all())
+    return bool((counted(psi, jacobian, tol) @ v.double() >= -tol).all())
 
 
 def in_normal_cone(u: Tensor, psi: Tensor, jacobian: Tensor, tol: float = TOL) -> bool:

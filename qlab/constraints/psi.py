@@ -26,7 +26,7 @@ def psi(u: Tensor, levels: Tensor, eps: Number) -> Tensor:
     """psi(u), the three cases above: >= 0 on the feasible islands, at most eps, at least eps - gap⁴/16 between levels.
 
     u: any shape, in the units of the levels (K >= 2,), which increase; eps > 0: a number or what broadcasts to u.
-    Raises TypeError or ValueError for levels that are not a strictly increasing list.
+    Raises TypeError or ValueError for levels that are not a strictly increasing list, and for u that is not floating.
     """
     return _cases(u, *_cell(u, levels), eps)[0]
 
@@ -71,6 +71,7 @@ def _cases(u: Tensor, lo: Tensor, hi: Tensor, first: Number, last: Number, eps: 
 def _cell(u: Tensor, levels: Tensor) -> tuple[Tensor, Tensor, float, float]:
     """The levels on either side of u (outside: the outermost pair), and the outer levels."""
     checks.levels(levels)
+    checks.floating(u, "u")
     if len(levels) < 2:
         raise ValueError(f"levels has {len(levels)} entry; allowed: at least two, c_1 < ... < c_K")
     levels = levels.to(u)

@@ -30,8 +30,8 @@ class Quadratic(Problem):
         seed: int | Tensor = 0,
     ):
         super().__init__()
-        values = torch.logspace(0, 1, d, base=condition) if spectrum is None else torch.as_tensor(spectrum)
-        values = values.to(torch.float64)
+        even = torch.logspace(0, 1, d, base=condition, dtype=torch.float64)
+        values = even if spectrum is None else torch.as_tensor(spectrum, dtype=torch.float64)
         if values.dim() != 1 or not (values > 0).all():
             raise ValueError(f"spectrum={spectrum!r}, condition={condition!r}; allowed: eigenvalues greater than 0")
         self.d, self.noise, self.instances, self.spectrum = len(values), noise, instances_of(seed), values

@@ -42,8 +42,8 @@ def choice(value: object, name: str, allowed: Iterable[str]) -> None:
         raise ValueError(unknown(name, value, allowed))
 
 
-def tensor(value: object, name: str) -> None:
-    """A non-empty floating-point tensor without NaN or infinity."""
+def floating(value: object, name: str) -> None:
+    """A floating-point tensor."""
     if not isinstance(value, Tensor):
         raise TypeError(
             f"{name} is {type(value).__name__}; allowed: a floating-point tensor; did you mean torch.as_tensor({name})?"
@@ -52,6 +52,12 @@ def tensor(value: object, name: str) -> None:
         raise TypeError(
             f"{name} has dtype {value.dtype}; allowed: a floating-point tensor; did you mean {name}.float()?"
         )
+
+
+def tensor(value: object, name: str) -> None:
+    """A non-empty floating-point tensor without NaN or infinity."""
+    floating(value, name)
+    assert isinstance(value, Tensor)
     if value.numel() == 0:
         raise ValueError(f"{name} is empty (shape {tuple(value.shape)}); allowed: at least one element")
     _finite(value, name)

@@ -116,3 +116,10 @@ def test_shapes_that_do_not_fit_are_refused():
         cones.mfcq(torch.zeros(3), torch.zeros(3))
     with pytest.raises(TypeError, match="jacobian"):
         cones.in_tangent_cone(torch.zeros(3), torch.zeros(3), [[1.0]])
+
+
+def test_float32_arguments_are_taken():
+    value, J, v = torch.tensor([-0.1, 0.1]), torch.eye(2), torch.tensor([1.0, -1.0])
+    assert cones.in_tangent_cone(v, value, J)
+    assert not cones.in_tangent_cone(-v, value, J)
+    assert cones.in_normal_cone(torch.tensor([-1.0, 0.0]), value, J)

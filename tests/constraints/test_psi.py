@@ -132,6 +132,8 @@ def test_what_is_admissible():
 
 def test_bad_levels_are_named():
     u = torch.zeros(3, dtype=torch.float64)
+    with pytest.raises(TypeError, match="u has dtype"):  # would take levels of +-1/2 for 0
+        psi(torch.tensor([0, 1]), torch.tensor([-0.5, 0.5]), 0.01)
     for f in (lambda c: psi(u, c, 0.1), lambda c: slope(u, c), gap):
         with pytest.raises(ValueError, match="not sorted"):
             f(torch.tensor([1.0, -1.0]))

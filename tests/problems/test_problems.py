@@ -142,6 +142,8 @@ def test_the_quadratic_has_its_spectrum_and_its_minimum_at_w_star():
     assert p.loss(p.w_star) == 0
     assert p.gradient(p.w_star).abs().max() == 0
     assert torch.equal(Quadratic(spectrum=[1, 3], rotate=False).A, torch.diag(torch.tensor([1.0, 3.0]).double()))
+    assert Quadratic(spectrum=[0.1, 0.3]).spectrum.tolist() == [0.1, 0.3]
+    assert Quadratic(d=4).spectrum.tolist() == pytest.approx([10 ** (i / 3) for i in range(4)], rel=1e-14)
 
 
 def test_non_smooth_losses_take_0_at_the_kink():
