@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from qlab.exact.cost import LIMIT, refuse
-from qlab.exact.search import BINARY, Levels, as_labels, as_levels
+from qlab.exact.search import BINARY, Levels, as_data, as_labels, as_levels
 from qlab.messages import unknown
 
 LOSSES = ("l1", "logistic")
@@ -62,8 +62,9 @@ def milp(
     if loss not in LOSSES:
         raise ValueError(unknown("loss", loss, LOSSES))
     values = as_levels(levels).numpy()
-    target = as_labels(x, y).numpy() if loss == "logistic" else y.double().numpy()
-    features = x.double().numpy()
+    if loss == "logistic":
+        as_labels(x, y)
+    features, target = (data.numpy() for data in as_data(x, y))
     n, d = features.shape
     cuts = 2 if loss == "l1" else tangents
     entries = n * cuts * (d * _width(values) + 1)

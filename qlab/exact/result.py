@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from qlab.metrics import suboptimality_gap
+
 KEPT = 2**24
 """Up to so many losses are kept one by one (64 MB); more are counted in BINS bins."""
 BINS = 2**20
@@ -54,8 +56,8 @@ class Result:
         return 1 + smaller[torch.where(loss.isnan(), len(self.profile), at)]
 
     def gap(self, loss: Tensor | float) -> Tensor:
-        """(loss - optimum) / |optimum|, float64: .05 is 5 % above the optimum."""
-        return (torch.as_tensor(loss, dtype=torch.float64) - self.optimum) / abs(self.optimum)
+        """(loss - optimum) / |optimum|, float64: .05 is 5 % above the optimum; loss itself where the optimum is 0."""
+        return suboptimality_gap(torch.as_tensor(loss, dtype=torch.float64), self.optimum)
 
     def quantiles(self, points: int = 257) -> tuple[Tensor, Tensor]:
         """(ranks, losses): the sorted losses at `points` ranks from 1 to count, evenly spaced in log rank."""
@@ -66,7 +68,8 @@ class Result:
 class Collector:
     """Takes losses tile by tile; keeps the best `pool` of them and the profile.
 
-    copies: how many configurations each loss stands for, if not one. `highest`: no loss is larger.
+    copies: how many configurations each loss stands for, if not one. `highest`: where the last bin ends; a larger loss
+    doubles it.
     """
 
     def __init__(self, total: int, pool: int, highest: float, weighted: bool = False):
@@ -92,9 +95,16 @@ class Collector:
             if copies is not None:
                 self.times[place] = copies
         else:
-            bin = losses.mul(BINS / self.highest).long().clamp_(0, BINS - 1)
+            self._widen(float(losses.amax()))
+            bin = losses.mul(BINS / self.highest).clamp_(0, BINS - 1).long()
             self.counts.scatter_add_(0, bin, torch.ones_like(bin) if copies is None else copies)
         self.filled += len(losses)
+
+    def _widen(self, largest: float) -> None:
+        """Merges bins in pairs until the last one reaches the largest loss."""
+        while self.highest < largest < float("inf"):
+            self.counts = torch.cat([self.counts.view(-1, 2).sum(1), self.counts.new_zeros(BINS // 2)])
+            self.highest *= 2
 
     def _keep(self, losses: Tensor, first: int) -> None:
         if float(losses.amin()) >= self.threshold:

@@ -17,6 +17,7 @@ from qlab.exact.sides import Multisets, digits, linear_side, responses, states, 
 from qlab.problems.base import Problem
 from qlab.problems.linear import Logistic
 from qlab.problems.moons import Moons
+from qlab.quantizers import checks
 
 BINARY = (-1.0, 1.0)
 Levels = Tensor | tuple[float, ...]
@@ -150,7 +151,7 @@ def enumerate_all(
     limit: float = LIMIT,
     progress: Progress = False,
 ) -> Result:
-    """All K^d configurations of any loss: w (C, d) float64 -> (C,), called on blocks of them.
+    """All K^d configurations of any loss >= 0: w (C, d) float64 -> (C,), called on blocks of them.
 
     Raises TooLarge (see `exhaustive`).
     """
@@ -163,7 +164,7 @@ def enumerate_all(
         start = time.perf_counter()
         sample = loss(levels[digits(few, base, d)])
         seconds = time.perf_counter() - start
-    refuse(what, seconds * total / len(few), Collector.elements(total), limit)
+    refuse(what, seconds * (min(total, 10**300) / len(few)), Collector.elements(total), limit)
     highest = float(sample.max()) * 2
     found = Collector(total, min(_pool(k), total), highest)
     with told(progress, total, what) as advance:
@@ -177,26 +178,34 @@ def enumerate_all(
 
 def _pool(k: int) -> int:
     """Candidates kept in float32, of which the k best in float64 are returned."""
-    if k < 1:
-        raise ValueError(f"k={k}; allowed: at least 1")
+    checks.count(k, "k")
     return 2 * k + 64
 
 
 def as_levels(levels: Levels) -> Tensor:
     """The levels as an increasing float64 tensor (K,); ValueError if they are not."""
     values = torch.as_tensor(levels, dtype=torch.float64)
-    if values.dim() != 1 or len(values) < 2 or not bool((values.diff() > 0).all()):
+    if values.dim() != 1 or len(values) < 2 or not bool((values.diff() > 0).all() & values.isfinite().all()):
         raise ValueError(f"levels={levels}; allowed: at least two increasing numbers")
     return values
 
 
-def as_labels(x: Tensor, y: Tensor) -> Tensor:
-    """y as float64; ValueError unless x is (n, d) and y (n,) of -1 and 1."""
+def as_data(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """x and y as float64; ValueError unless x is (n, d) and y (n,), all finite: a search among NaN finds anything."""
     if x.dim() != 2 or y.shape != x.shape[:1]:
         raise ValueError(f"x {tuple(x.shape)}, y {tuple(y.shape)}; allowed: (n, d) and (n,)")
+    x, y = x.double(), y.double()
+    checks.tensor(x, "x")
+    checks.tensor(y, "y")
+    return x, y
+
+
+def as_labels(x: Tensor, y: Tensor) -> Tensor:
+    """y as float64; ValueError unless x is (n, d) and y (n,) of -1 and 1, all finite."""
+    y = as_data(x, y)[1]
     if not bool((y.abs() == 1).all()):
         raise ValueError("labels other than -1 and 1; 0 and 1 become 2 y - 1")
-    return y.double()
+    return y
 
 
 def _margins(x: Tensor, y: Tensor) -> Tensor:

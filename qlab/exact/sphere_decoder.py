@@ -11,7 +11,7 @@ from torch import Tensor
 
 from qlab import uniforms
 from qlab.exact.cost import LIMIT, TooLarge, refuse
-from qlab.exact.search import BINARY, Levels, as_levels
+from qlab.exact.search import BINARY, Levels, as_data, as_levels
 
 FIRST = 2**15  # nodes visited before the rest of the tree is estimated: most searches end here
 PROBES = 64
@@ -39,9 +39,7 @@ def sphere(x: Tensor, y: Tensor, *, levels: Levels = BINARY, limit: float = LIMI
     random descents estimate (Knuth 1975), needs more than `limit` seconds; or if the search reaches the limit.
     """
     values = as_levels(levels).numpy()
-    if x.dim() != 2 or y.shape != x.shape[:1]:
-        raise ValueError(f"x {tuple(x.shape)}, y {tuple(y.shape)}; allowed: (n, d) and (n,)")
-    features, target = x.double().numpy(), y.double().numpy()
+    features, target = (data.numpy() for data in as_data(x, y))
     d = features.shape[1]
     order, R, b = _triangular(features, target)
     tree = _Tree(R, b, values)

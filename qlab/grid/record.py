@@ -16,7 +16,7 @@ from qlab.problems import Problem
 VARIABLES = {
     "loss": "F(w), latent weights",
     "quantized_loss": "F(w_Q), deployed weights",
-    "gap": "(F(w_Q) - F*) / |F*|, F* the exact optimum",
+    "gap": "(F(w_Q) - F*) / |F*|, F* the exact optimum; F(w_Q) where F* = 0",
     "rank": "1 + number of configurations better than w_Q",
     "gradient_norm": "|dF/dw| over all samples, at what the network sees",
     "distance": "|w - w*|",

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from qlab import exact
 from qlab.exact import product, result
+from qlab.exact import search as search_module
 from qlab.exact.sides import Multisets
-from qlab.problems.linear import Hinge, Logistic
+from qlab.problems.linear import Hinge, Logistic, ReLURegression
 from qlab.problems.moons import Moons
 from qlab.uniforms import normal
 
@@ -197,6 +198,7 @@ def test_the_memory_does_not_grow_with_the_search():
         lambda **how: exact.exhaustive(Logistic(d=2000, n=100), **how),
         lambda **how: exact.exhaustive(Moons(30), **how),
         lambda **how: exact.exhaustive(Hinge(d=60, n=100), **how),
+        lambda **how: exact.exhaustive(Hinge(d=1100, n=4), **how),
         lambda **how: exact.exhaustive(Moons(6, batch_norm=True, bias=True, n=50), limit=1e-3, **how),
         lambda **how: exact.exhaustive(Logistic(d=22, n=100), limit=1e-4, **how),
     ],
@@ -239,8 +241,11 @@ def test_bad_input_is_named():
         exact.logistic(x, y[:-1])
     with pytest.raises(ValueError, match="increasing"):
         exact.logistic(x, y, levels=(1.0, -1.0))
-    with pytest.raises(ValueError, match="k=0"):
-        exact.logistic(x, y, k=0)
+    with pytest.raises(ValueError, match="increasing"):
+        exact.logistic(x, y, levels=(-1.0, math.inf))
+    for k, error in ((0, ValueError), (2.5, TypeError)):
+        with pytest.raises(error, match=f"k = {k}"):
+            exact.logistic(x, y, k=k)
     with pytest.raises(ValueError, match="hidden=0"):
         exact.two_layer(x, y, 0)
     with pytest.raises(ValueError, match="scale the features"):
@@ -256,3 +261,40 @@ def test_the_gap_and_the_quantiles():
     assert ranks[-1] == 2**9
     assert torch.equal(losses, found.profile[ranks - 1])
     assert math.isclose(float(losses[0]), found.optimum, abs_tol=found.error)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+@pytest.mark.parametrize(
+    "search",
+    [
+        exact.logistic,
+        exact.sphere,
+        lambda x, y: exact.two_layer(x, y, 1),
+        exact.milp,
+        lambda x, y: exact.milp(x, y, loss="logistic"),
+    ],
+)
+def test_no_search_takes_what_is_no_number(search, bad):
+    x, y = data(10, 3)
+    x[4, 1] = bad
+    with pytest.raises(ValueError, match=r"x has 1 non-finite value.* at \(4, 1\)"):
+        search(x, y)
+
+
+def test_above_an_optimum_of_0_the_gap_is_the_loss():
+    found = exact.exhaustive(ReLURegression("planted", d=5, n=30))
+    assert found.optimum == 0
+    assert torch.equal(found.gap(found.losses), found.losses)
+
+
+def test_bins_reach_the_largest_loss_wherever_it_is_met(monkeypatch):
+    """The first block, all -1 in front, says nothing of the largest loss."""
+    monkeypatch.setattr(result, "KEPT", 100)
+    monkeypatch.setattr(search_module, "CHUNK", 64 * 12 * 16)
+
+    def loss(w: Tensor) -> Tensor:
+        return (w[:, :6] > 0).double().sum(-1) ** 3 + w[:, 6:].abs().sum(-1) / 1000
+
+    found = exact.enumerate_all(loss, 12)
+    assert (spread(found) - loss(every(BINARY, 12)).sort().values).abs().max() <= found.error
+    assert int(found.below[-1]) == 2**12
