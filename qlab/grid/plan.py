@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,15 @@ from qlab.methods import method
 from qlab.optim import settings as optim
 
 Values = dict[str, list]
+OWN = {
+    "lr": "did you mean step_size=?",
+    "lr_scale": "did you mean step_size=?",
+    "seed": "did you mean seeds=?",
+    "runs": "did you mean seeds=?",
+    "t": "runs begin with their first step",
+    "quantized": "did you mean rule='full'?",
+}
+"""Settings of `QuantOptimizer` that a grid has under another name, or decides itself."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +69,14 @@ def listed(name: str, value: object) -> list:
 
 def seeds_of(seeds: int | Sequence[int] | Tensor) -> Tensor:
     """(S,) int64: 0 ... S-1 for a number S."""
-    if isinstance(seeds, int):
+    if isinstance(seeds, Integral):
         if seeds < 1:
             raise ValueError(f"seeds={seeds}; allowed: how many (at least 1), or a list of seeds")
-        return torch.arange(seeds)
-    return torch.tensor(listed("seeds", seeds), dtype=torch.int64)
+        return torch.arange(int(seeds))
+    values = listed("seeds", seeds)
+    if not all(isinstance(value, Integral) for value in values):
+        raise TypeError(f"seeds={values}; allowed: how many, or a list of integers")
+    return torch.tensor(values, dtype=torch.int64)
 
 
 def plan(given: Mapping[str, Any], loop: Mapping[str, Any]) -> tuple[Values, list[Stack]]:
@@ -75,8 +88,10 @@ def plan(given: Mapping[str, Any], loop: Mapping[str, Any]) -> tuple[Values, lis
     dims = {name: listed(name, value) for name, value in given.items() if varied(value)}
     rules, bases = listed("rule", given["rule"]), listed("base", given["base"])
     known = {(rule, base): optim.known({"rule": rule, "base": base}) for rule in rules for base in bases}
-    everything = {**dict.fromkeys(loop), **{name: None for own in known.values() for name in own}}
+    everything = {**dict.fromkeys(loop), **{name: None for own in known.values() for name in own if name not in OWN}}
     for name in given:
+        if name in OWN:
+            raise ValueError(f"{name}= is not a setting of a grid; {OWN[name]}")
         if name not in everything:
             raise ValueError(unknown("setting of this grid", name, everything))
 

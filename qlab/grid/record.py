@@ -39,13 +39,15 @@ def with_levels(problem: Problem, fixed: Mapping[str, Any]) -> Problem:
 
 def optima(problem: Problem, given: Optimum = None) -> list[exact.Result] | None:
     """The exact optimum of the problem, or of each of its instances; None without one: no fixed levels, too many
-    configurations, or not wanted (False). A result that was computed before is taken as it is."""
+    configurations, or not wanted (False). A result that was computed before is taken, if it belongs here."""
     if given is False:
         return None
     if given is not None and given is not True:
         results = [given] if isinstance(given, exact.Result) else [*given]
         if len(results) != max(1, problem.instances):
             raise ValueError(f"{len(results)} optima for {max(1, problem.instances)} instances of {problem!r}")
+        if not _belong(results, problem):
+            raise ValueError(f"optimum= is that of another problem, instance or grid than {problem!r}; leave it out")
         return results
     lattice = problem.quantizer.get("family") == "lattice"
     if not lattice and problem.quantizer.get("scale") != "one":
@@ -56,6 +58,17 @@ def optima(problem: Problem, given: Optimum = None) -> list[exact.Result] | None
         if given:
             raise
         return None
+
+
+def _belong(results: list[exact.Result], problem: Problem) -> bool:
+    """Whether results are of this problem: as many configurations, and the same losses at the weights they hold."""
+    if any(r.best.shape != (problem.d,) for r in results):
+        return False
+    if problem.quantizer.get("family") != "lattice" and results[0].count != len(problem.levels) ** problem.d:
+        return False
+    w = torch.stack([r.best.double() for r in results])
+    found = torch.tensor([r.optimum for r in results], dtype=torch.float64)
+    return torch.allclose(problem.loss(w).reshape(-1), found, rtol=1e-6, atol=1e-9)
 
 
 @torch.no_grad()

@@ -227,6 +227,15 @@ def test_instances_go_with_the_seeds():
             np.testing.assert_allclose(got[name].sel(seed=[seed]), one[name], rtol=1e-5, atol=1e-6, err_msg=name)
     with pytest.raises(ValueError, match="as many seeds as instances"):
         qlab.grid(many, "bc", seeds=2)
+    best = exact.each(many, k=1)
+    given = qlab.grid(many, "bc", step_size=[0.1, 0.5], seeds=seeds, steps=15, batch=20, optimum=best)
+    np.testing.assert_array_equal(given.gap, got.gap)
+    with pytest.raises(ValueError, match="another problem, instance"):
+        qlab.grid(many, "bc", seeds=seeds, optimum=best[::-1])
+
+
+def test_a_number_of_seeds_is_a_number_whatever_its_type(hard):
+    assert qlab.grid(hard, "bc", seeds=np.int64(3), steps=1).seed.values.tolist() == [0, 1, 2]
 
 
 def test_the_exact_optimum_is_on_the_grid_that_is_trained_on(hard):
@@ -272,9 +281,17 @@ def test_bad_settings_are_named_before_anything_runs(hard, monkeypatch):
         ({"step_size": [0.1, -0.1]}, r"allowed: numbers in \[0, inf\)"),
         ({"bits": [1, 17]}, "out of range"),
         ({"bits": [1, 2], "optimum": exact.exhaustive(hard)}, "one optimum for 2 grids"),
+        ({"bits": 2, "optimum": exact.exhaustive(hard)}, "another problem, instance or grid"),
+        ({"optimum": exact.exhaustive(problem("logistic-hard", seed=1, **SMALL))}, "another problem, instance or grid"),
+        ({"optimum": exact.exhaustive(problem("logistic-hard", n=60, d=5))}, "another problem, instance or grid"),
+        ({"lr": 0.1}, "did you mean step_size="),
+        ({"seed": 3}, "did you mean seeds="),
+        ({"quantized": False}, "did you mean rule='full'"),
     ):
         with pytest.raises(ValueError, match=message):
             qlab.grid(hard, "bc", **settings)
+    with pytest.raises(TypeError, match="a list of integers"):
+        qlab.grid(hard, "bc", seeds=[0.5, 0.7])
     with pytest.raises(ValueError, match="did you mean 'askew'"):
         qlab.grid(hard, ["bc", "askw"])
     with pytest.raises(ValueError, match="eps_hat"):
