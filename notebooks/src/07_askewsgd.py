@@ -3,9 +3,9 @@
 #
 # **A constraint keeps the weights on islands around the levels. Who lets them change the island?**
 #
-# Document: Wong, *On the Robustness of Quantization Algorithms* (S0), section 5, and tasks I and the open questions of sections 7 and 8.
+# Document: Wong, *On the Robustness of Quantization Algorithms* (S0), section 5, task I of section 7, an open question of section 8.
 #
-# 45 minutes · after lesson 06 · next: 08 (planned), multipliers
+# 45 minutes · after lesson [06](06_interval_constraints.ipynb) · next: 08, multipliers
 
 # %% [markdown] tags=["objectives"]
 # After this lesson you can
@@ -319,7 +319,7 @@ lab.reproduce(P)
 #
 # **Try next:** `NOISE` 5; `EPS_HAT` 0.99 with `STEP_SIZE` 0.1 and 0.5; `PROBLEM` logistic-planted; `TASK_STEP_SIZE` 1.
 #
-# Next lesson (planned): 08, multipliers: stochastic gradient descent ascent.
+# Next lesson: [08, multipliers](08_multipliers.ipynb): stochastic gradient descent ascent.
 #
 # Reference: S0, sections 3 to 5, 7 and 8; Leconte, Schechtman and Moulines (2023).
 
