@@ -168,11 +168,19 @@ class Parameters(BaseModel):
         return None
 
     @classmethod
+    def _as_text(cls, name: str, value: Any) -> Any:
+        """The text of a number where that is a choice: papermill's -p makes a number of a text that looks like one."""
+        if type(value) in (int, float) and name in cls.model_fields and cls.model_fields[name].annotation is str:
+            return str(value) if str(value) in (cls._extra(name).get("choices") or ()) else value
+        return value
+
+    @classmethod
     def check(cls, values: dict[str, Any]) -> Self:
         """The parameters with `values` in place of the defaults.
 
         Raises ParameterError: one message listing every problem (name, value, allowed range, nearest name).
         """
+        values = {name: cls._as_text(name, value) for name, value in values.items()}
         problems = [p for name, value in values.items() if (p := cls.problem(name, value))]
         if problems:
             raise ParameterError(

@@ -103,6 +103,14 @@ def test_the_command_names_what_differs_and_reads_back():
     ]
 
 
+def test_a_number_that_is_the_text_of_a_choice_is_that_choice():
+    """papermill's -p KIND 1 arrives as a number."""
+    assert Toy.check({"KIND": 1}).KIND == "1"
+    for value in (True, 2, 1.0):
+        with pytest.raises(ParameterError, match="KIND"):
+            Toy.check({"KIND": value})
+
+
 def test_a_device_does_not_leave_the_defaults():
     assert Toy(DEVICE="cpu").at_defaults()
     assert not Toy(SEED=1).at_defaults()
