@@ -32,7 +32,7 @@ P = lab.parameters("06", globals())
 #
 # $$F'(w) = \lambda\,\psi'(w), \qquad \lambda \ge 0, \qquad \psi(w) \ge 0, \qquad \lambda\,\psi(w) = 0 .$$
 #
-# Here $\lambda = 0.5$: the force per unit of constraint, or the *price* of moving the wall by one. These are the **Karush-Kuhn-Tucker conditions**.
+# Here $\lambda = 0.5$: the force per unit of constraint, or the *price* of moving the wall, per unit of a small move. These are the **Karush-Kuhn-Tucker conditions**.
 #
 # With the minimizer at $1.3$ the same wall is idle: $F' = 0$ at $1.3$, $\psi > 0$, $\lambda = 0$. And at $w = 0.8$ then $F' = -0.5$ would need $\lambda < 0$: a wall does not pull, so $0.8$ is no KKT point.
 
@@ -90,7 +90,7 @@ lab.outcome("06.b")
 #
 # $$\psi(w) = \varepsilon - \begin{cases} (w - c_1)^2 & w < c_1 \\ (w - c_{j-1})^2 (w - c_j)^2 & c_{j-1} \le w < c_j,\ j = 2, \dots, K \\ (w - c_K)^2 & w \ge c_K \end{cases}$$
 #
-# With $I(w) = \{i : \psi_i(w) \le 0\}$ the **tangent cone** holds the directions that mend every violated constraint, the **normal cone** is its polar:
+# With $I(w) = \{i : \psi_i(w) \le 0\}$ the **tangent cone** holds the directions that make no constraint of $I$ worse, the **normal cone** is its polar:
 #
 # $$T = \{v : \nabla\psi_i \cdot v \ge 0,\ i \in I\}, \qquad N = \Big\{-\sum_{i \in I} \lambda_i \nabla\psi_i : \lambda \ge 0\Big\}, \qquad Z = \{w \in C : -\nabla F \in N\}.$$
 #
@@ -208,7 +208,7 @@ lab.check("06.2", kkt_residual)
 #
 # Then what it does *not* cover. **A set of levels is not convex**, nor are its islands: between two of them every straight line leaves the set. So Assumption 3 fails for every quantization problem. We try the conclusion anyway, on twenty independent weights.
 #
-# In floating point one thing must be said: a weight that meets its wall to the last bit counts as free by the equation, and is kicked out by a whole step. So $\psi \le 10^{-9}$ counts as met.
+# One thing must be said: $I$ holds $\psi = 0$, the code above (as S0's cases do) lets it go; and in floating point a weight on its wall may lie a last bit inside, and is kicked out by a whole step. So on the convex set $\psi \le 10^{-9}$ counts as in $I$.
 
 # %% tags=["experiment"]
 from qlab import uniforms

@@ -44,12 +44,12 @@ P = lab.parameters("08", globals())
 # %% tags=["predict"]
 lab.predict(
     "08.a",
-    "Levels ±1, loss ½(w − 0.3)², start 0.05. The dual step is made five times larger. What happens to the final multiplier?",
-    ["five times larger", "nothing: only the way there changes", "it depends on the step size of the weight"],
+    "Levels ±1, ε̂ = 0.1, loss ½(w − 0.3)², start 0.05. The dual step is 0.5 instead of 0.1. What happens to the final multiplier?",
+    ["it is five times larger", "nothing: only the way there changes", "it depends on the step size of the weight"],
 )
 lab.predict(
     "08.b",
-    "Now the weight starts at −0.8, on the edge of the left island. At which KKT point does it end?",
+    "Now the weight starts at −0.8, just off the left island, which ends at −0.83. At which KKT point does it end?",
     ["the left one: the side of the start decides", "the right one: its loss is lower", "it depends on how fast the price rises"],
 )
 
@@ -168,7 +168,7 @@ lab.show("D7c", P)
 # %% [markdown]
 # <details><summary>What you should have seen</summary>
 #
-# From 0.05 everything below the ceiling settles, unless $\eta$ and $\eta_\lambda$ are large together. From −0.8 the diagonal $\eta_\lambda \approx \eta$ parts the two KKT points: for small steps the run follows a curve on which only the ratio $\eta_\lambda/\eta$ is left.
+# From 0.05 nearly everything below the ceiling settles, unless $\eta$ and $\eta_\lambda$ are large together; where $\eta$ is smallest, 1000 steps are too few to see it. From −0.8 the diagonal $\eta_\lambda \approx \eta$ parts the two KKT points: for small steps the run follows a curve on which only the ratio $\eta_\lambda/\eta$ is left.
 #
 # Widen the islands to 0.5: the ceiling comes down to 0.39. Switch to *alternating*: it is gone.
 #
@@ -182,7 +182,7 @@ lab.show("D7c", P)
 #
 # $$D(\lambda; \varepsilon) = \min_f\ \text{loss}(f) + \lambda\,\big(\text{distance}(f) - \varepsilon\big) \ \le\ P^*(\varepsilon), \qquad D^* = \max_{\lambda \ge 0} D .$$
 #
-# As a function of $\varepsilon$ that is a straight line of slope $-\lambda$ below the curve. If the best line *touches*, there is no gap, and $-\lambda^*$ is the slope of $P^*$: S3's Theorem 1.
+# As a function of $\varepsilon$ that is a straight line of slope $-\lambda$ below the curve. If the best line *touches*, there is no gap, and $-\lambda^*$ is a subgradient of $P^*$, its slope where it has one: S3's Theorem 1.
 
 # %% tags=["demo"]
 lab.show("D7b", P)

@@ -53,7 +53,7 @@ class Askew(Demo):
         "the barrier holds": {},
         "a free phase": {"FREE_PHASE": 0.5},
         "noise is not enough": {"NOISE": 1.5},
-        "a step longer than the barrier": {"EPS_HAT": 0.95, "STEP_SIZE": 0.5},
+        "a step longer than the barrier": {"EPS_HAT": 0.95, "STEP_SIZE": 0.6},
         "no clip, next to the midpoint": {"START": 0.01, "CLIP": "off"},
         "feasible is not quantized": {"EPS_HAT": 0.9, "START": 0.9},
     }
@@ -152,7 +152,7 @@ class Askew(Demo):
         elif float(psi(torch.tensor([path.w[-1]]).double(), LEVELS, data.P.EPS_HAT)) >= 0 and abs(path.w[-1]) < 0.7:
             loss += f": feasible, ψ ≥ 0, and not quantized, F(w) = **{_small(experiment.loss(path.w[-1]))}**"
         if crossings > 1:
-            return f"the weight crosses the barrier **{crossings}** times{threw} and ends at {end}; {loss}"
+            return f"the weight crosses **{crossings}** times{threw} and ends at {end}; {loss}"
         if crossings:
             when = 1 + int(np.argmax((path.w[1:] >= 0) != (path.w[0] >= 0)))
             return f"the weight crosses in step **{when}**{threw} and ends at {end}; {loss}"
@@ -176,4 +176,6 @@ def _small(x: float) -> str:
 
 
 def _thrown(path: Path) -> bool:
-    return bool(np.abs(path.w).max() > max(VIEW[1], abs(path.w[0])))
+    """Whether it was a push that took the weight farthest, out of the view."""
+    far = int(np.abs(path.w).argmax())
+    return bool(far and path.case[far - 1] == PUSHED and abs(path.w[far]) > VIEW[1])

@@ -112,7 +112,8 @@ class Duality(Demo):
         elif data.best == 0:
             best = "the best price is **0**: the constraint does not bind"
         else:
-            best += "proves all of it: no gap, and −λ* is the slope of P*"
+            slope = "and −λ* is the slope of P*" if data.inputs in ("rounding", "continuous") else "at this step of P*"
+            best += f"proves all of it: no gap, {slope}"
         return f"{NAMES[data.inputs]}: at ε = {look.value(data.budget)} the best loss is {said}; {yours}, {best}."
 
 

@@ -137,13 +137,16 @@ class Multiplier(Demo):
         if data.lost:
             return f"{begins} the run diverges after **{data.lost}** steps: nothing beyond is drawn."
         if data.feasible_after <= 0:
-            feasible = "is never feasible" if data.feasible_after else "starts feasible"
+            rests = data.outcome in ("left", "right")
+            never = "is feasible only in the limit" if rests else "is never feasible"
+            feasible = never if data.feasible_after else "starts feasible"
         else:
             feasible = f"is first feasible after **{data.feasible_after}** steps"
         peak = f"λ peaks at **{look.fmt(data.peak, 3)}**"
         w, lam = f"w = **{look.fmt(data.end.w, 3)}**", f"λ = **{look.fmt(data.end.lam, 3)}**"
         if data.outcome == "circling":
-            return f"{begins} the weight {feasible}, {peak}, and neither comes to rest: on average {w}, {lam}."
+            late = f"neither is at rest after {ITERATIONS} steps: lately {w}, {lam} on average"
+            return f"{begins} the weight {feasible}, {peak}, and {late}."
         return f"{begins} the weight {feasible}, {peak}, and both rest at the {data.outcome} KKT point, {w}, {lam}."
 
 

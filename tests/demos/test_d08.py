@@ -33,7 +33,7 @@ def test_d7_the_sentence_tells_the_cases_apart():
     assert "the right KKT point" in D7.alt(compute(D7))
     assert "the left KKT point" in D7.alt(compute(D7, START=-0.8))
     assert "the right KKT point" in D7.alt(compute(D7, START=-0.8, DUAL_STEP=0.02))
-    assert "neither comes to rest" in D7.alt(compute(D7, **D7.presets["it never settles"]))
+    assert "neither is at rest" in D7.alt(compute(D7, **D7.presets["it never settles"]))
     assert "diverges after" in D7.alt(compute(D7, **D7.presets["too large for both"]))
     assert "starts feasible" in D7.alt(compute(D7, START=0.9))
     assert "under noise 0.5" in D7.alt(compute(D7, NOISE=0.5))
