@@ -7,7 +7,6 @@ from typing import ClassVar
 from qlab.schema.base import Parameters
 from qlab.schema.fields import parameter
 
-
 KINDS = ("full", "bc", "ste", "r", "sr", "pgd", "bcgd", "proxquant", "askew", "sgda")
 """The methods that the documents are about: each place where the discreteness can live, at least once."""
 
