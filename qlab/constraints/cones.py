@@ -54,6 +54,7 @@ def stationarity(g: Tensor, psi: Tensor, slope: Tensor, tol: float = TOL) -> Ten
 def counted(psi: Tensor, jacobian: Tensor, tol: float) -> Tensor:
     """The rows of the Jacobian (m, n) that belong to I(w), float64. ValueError unless psi is (m,)."""
     checks.tensor(jacobian, "jacobian")
+    checks.tensor(psi, "psi")
     if jacobian.ndim != 2 or psi.shape != jacobian.shape[:1]:
         raise ValueError(
             f"psi has shape {tuple(psi.shape)}, jacobian {tuple(jacobian.shape)}; allowed: (m,) and (m, n); did you "

@@ -19,12 +19,15 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from qlab.quantizers import checks
+
 Gradient = Callable[[Tensor], Tensor]
 _REACH = 10.0  # Gaussian mass beyond 10 standard deviations: 1e-23
 
 
 def levels(spacing: float, low: float, high: float) -> Tensor:
-    """The levels spacing * k within [low - spacing, high + spacing], float64."""
+    """The levels spacing * k within [low - spacing, high + spacing], float64. ValueError for a spacing <= 0."""
+    checks.positive(spacing, "spacing")
     return spacing * torch.arange(math.floor(low / spacing), math.ceil(high / spacing) + 1, dtype=torch.float64)
 
 
@@ -95,14 +98,11 @@ def stationary(T: Tensor) -> Tensor:
 def occupation(law: Tensor, T: Tensor, steps: int) -> tuple[Tensor, Tensor]:
     """(mean of law T^t over t = 0 ... steps-1, law T^steps), from the law (K,) at t = 0.
 
-    By doubling, S_2n = S_n + S_n T^n, so that the cost grows with log2(steps) matrix products.
+    By doubling, S_2n = S_n + S_n T^n, so that the cost grows with log2(steps) matrix products. steps: at least 1.
     """
-    total = torch.zeros_like(law)
-    power, block, left = (
-        T,
-        torch.eye(len(T), dtype=T.dtype),
-        steps,
-    )  # T^n and I + T + ... + T^(n-1) for n = 1, 2, 4, ...
+    checks.count(steps, "steps")
+    total, left = torch.zeros_like(law), steps
+    power, block = T, torch.eye(len(T), dtype=T.dtype)  # T^n and I + T + ... + T^(n-1) for n = 1, 2, 4, ...
     while left:
         if left & 1:
             total = total + law @ block

@@ -46,7 +46,7 @@ def effective_step(step_size: Number, rho: Number) -> Tensor:
 def leash(gradient: Number, step_size: Number, rho: Number) -> Tensor:
     """(step_size/rho) |g|: how far from a level its latent weight can go while the level stays deployed."""
     gradient = torch.as_tensor(gradient, dtype=torch.float64).abs()
-    return torch.where(gradient > 0, effective_step(step_size, rho) * gradient, 0.0)
+    return torch.where(gradient == 0, 0.0, effective_step(step_size, rho) * gradient)
 
 
 def grip(levels: Tensor, gradient: Tensor) -> Tensor:

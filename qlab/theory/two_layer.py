@@ -163,7 +163,8 @@ def J(theta: Tensor, v: Tensor) -> Tensor:
 def _root(covariance: Tensor) -> Tensor:
     """S = Σ^(1/2), symmetric."""
     values, vectors = torch.linalg.eigh(covariance)
-    symmetric = torch.allclose(covariance, covariance.mT, rtol=1e-9, atol=0)
+    difference, size = (x.abs().amax((-2, -1)) for x in (covariance - covariance.mT, covariance))
+    symmetric = bool((difference <= torch.finfo(covariance.dtype).eps ** 0.5 * size).all())  # up to rounding
     if not symmetric or not bool((values > 0).all()):
         raise ValueError("covariance is not symmetric positive definite; did you mean torch.diag(variances)?")
     return vectors @ (values.sqrt().unsqueeze(-1) * vectors.mT)

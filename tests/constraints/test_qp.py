@@ -68,3 +68,8 @@ def test_an_empty_set_of_velocities_is_refused():
         qp.velocity(g, value, torch.stack([row, -row]), 1.0)
     with pytest.raises(ValueError, match="push"):
         qp.velocity(g, value, torch.eye(2, dtype=torch.float64), 0.0)
+
+
+def test_a_constraint_that_is_no_number_is_refused():
+    with pytest.raises(ValueError, match="psi has 1 non-finite value"):
+        qp.velocity(torch.ones(1), torch.full((1,), torch.nan), torch.ones(1, 1), 1.0)

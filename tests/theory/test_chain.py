@@ -113,3 +113,11 @@ def test_the_simulated_law_of_sr_is_the_exact_stationary_one():
     setting = {"step_size": 0.05, "noise": 3.0, "spacing": 0.5}
     run = experiment.simulate("sr", start=4.0, iterations=4000, runs=1000, seed=5, **setting)
     assert experiment.distance(run.law, experiment.stationary(**setting)) < 0.01
+
+
+def test_a_spacing_and_a_number_of_steps_that_make_no_chain_are_refused():
+    for spacing in (0.0, -0.5):
+        with pytest.raises(ValueError, match="spacing"):
+            chain.levels(spacing, -1.0, 1.0)
+    with pytest.raises(ValueError, match="steps = 0"):  # a mean over no step
+        chain.occupation(torch.ones(1), torch.ones(1, 1), 0)

@@ -142,5 +142,6 @@ def test_a_level_rests_exactly_up_to_its_grip(optimum, effective):
 def test_the_leash_and_the_effective_step_at_the_ends():
     assert descent.leash(0.0, 0.1, 0.0) == 0
     assert descent.leash(0.5, 0.1, 0.0) == torch.inf
+    assert descent.leash(float("nan"), 0.1, 0.1).isnan()
     assert descent.effective_step(0.1, 1.0) == pytest.approx(0.1)
     assert descent.grip(LEVELS, torch.zeros(4, dtype=torch.float64)).isinf().all()

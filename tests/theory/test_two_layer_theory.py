@@ -226,3 +226,15 @@ def test_bad_input_is_named():
         TwoLayer(one, one).coarse(one, one, "rel")
     with pytest.raises(ValueError, match="clip = 0"):
         TwoLayer(one, one).coarse(one, one, "clipped-relu", clip=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_covariance_is_symmetric_up_to_the_rounding_of_its_precision(dtype):
+    ones, eye = torch.ones(3, dtype=dtype), torch.eye(3, dtype=dtype)
+    rounded = eye.clone()
+    rounded[0, 1] = 4 * torch.finfo(dtype).eps  # relative to the size of the matrix, not of an entry that should be 0
+    TwoLayer(ones, ones, rounded)
+    wrong = eye.clone()
+    wrong[0, 1] = 0.01
+    with pytest.raises(ValueError, match="not symmetric"):
+        TwoLayer(ones, ones, wrong)
