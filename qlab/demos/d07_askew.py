@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from qlab.constraints import psi
+from qlab.constraints import psi, slope
 from qlab.demos import look
 from qlab.demos.base import Demo, Figure, Key
 from qlab.experiments import barrier as experiment
@@ -28,7 +28,8 @@ DRAWN = {
 
 @dataclass(frozen=True)
 class Crossing:
-    """One state: the path of the weight, the islands of each step, psi at the end of the run, and the losses."""
+    """One state: the path of the weight, the islands of each step, psi at the end of the run (`clipped`: where the clip
+    bounds the push), and the losses."""
 
     P: Lesson07
     path: Path
@@ -36,6 +37,7 @@ class Crossing:
     outer: np.ndarray
     u: np.ndarray
     psi: np.ndarray
+    clipped: np.ndarray
     deployed: float
     loss: float
     better: float
@@ -59,6 +61,7 @@ class Askew(Demo):
     }
 
     def compute(self, P: Lesson07) -> Crossing:
+        largest = math.inf if P.CLIP == "off" else float(P.CLIP)
         path = experiment.path(
             P.START,
             step_size=P.STEP_SIZE,
@@ -66,17 +69,18 @@ class Askew(Demo):
             free_phase=P.FREE_PHASE,
             anneal=P.ANNEAL,
             push=P.PUSH,
-            push_max=math.inf if P.CLIP == "off" else float(P.CLIP),
+            push_max=largest,
             noise=P.NOISE,
             steps=STEPS,
             seed=P.SEED,
         )
         ends = np.array([experiment.edges(e) for e in path.eps_hat])
         u = np.linspace(*VIEW, 173)
-        value = psi(torch.from_numpy(u), LEVELS, P.EPS_HAT).numpy()
+        value, turn = psi(torch.from_numpy(u), LEVELS, P.EPS_HAT).numpy(), slope(torch.from_numpy(u), LEVELS).numpy()
+        clipped = (value < 0) & (-P.PUSH * value / largest > np.abs(turn))
         deployed = 1.0 if path.w[-1] >= 0 else -1.0
         better = float(min(experiment.loss(LEVELS)))
-        return Crossing(P, path, ends[:, 0], ends[:, 1], u, value, deployed, experiment.loss(deployed), better)
+        return Crossing(P, path, ends[:, 0], ends[:, 1], u, value, clipped, deployed, experiment.loss(deployed), better)
 
     def figure(self, data: Crossing) -> Figure:
         traces: list[dict[str, Any]] = [self._island(data, side) for side in (1, -1)]
@@ -107,6 +111,9 @@ class Askew(Demo):
         traces += [
             look.line(np.zeros(2), np.array(VIEW), color="#B9C0C8", width=1) | right,
             look.line(data.psi, data.u) | right | {"line": {"color": GREEN, "width": 2, "simplify": False}},
+            look.line(np.where(data.clipped, data.psi, np.nan), data.u, name="clip acts")
+            | right
+            | {"line": {"color": look.INK, "width": 5, "simplify": False}},
             look.document_mark(1.0, -0.3, 0.0, "document", textposition="top left") | right,
         ]
         x = look.axis("step", (-3, STEPS), domain=[0, 0.72], tickvals=[0, 50, 100, 150, 200])
