@@ -52,7 +52,7 @@ lab.predict(
 )
 lab.predict(
     "13.c",
-    "Two runs of BinaryConnect; the step size falls to 0. One flips ten times as many weights on the way. Which ends nearer to the optimum?",
+    "Two runs of BinaryConnect on task I, hard; the step size falls to 0. One flips about eight times as many weights on the way. Which ends nearer to the optimum?",
     ["the calm one: flips are bad", "the restless one", "both the same"],
 )
 
@@ -66,9 +66,9 @@ lab.show("D13c", P)
 #
 # On the *hard* one BinaryConnect rattles longest, has the largest gradient, and ends lowest. Switch its schedule to *constant*: it goes on rattling and ends high, as the poster says. That sentence is about the schedule, not about the method.
 #
-# In task II its *float* loss rises tenfold while its quantized loss falls.
+# In task II its *float* loss rises again, to several times that of full precision, while its quantized loss stays lower.
 #
-# Set the free phase to 0: ASkewSGD and SGDA keep the signs they started with (lesson 07).
+# Set the free phase to 0: ASkewSGD keeps the signs it started with (lesson 07); SGDA, whose price must first rise (lesson 08), changes a few.
 #
 # ![](figures/D13c.png)
 #
@@ -86,7 +86,7 @@ lab.outcome("13.c")
 #
 # $$\sum_i \log(1 + e^{s_i}) = \log \prod_i \bigl(1 + e^{A_{pi}}\, e^{B_{qi}}\bigr)$$
 #
-# Two tables of exponentials serve all pairs: per configuration and sample one multiplication, one addition; a logarithm only now and then, before the product overflows.
+# Two tables of exponentials serve all pairs: per configuration and sample two multiplications, one addition; a logarithm only now and then, before the product overflows.
 #
 # For a two-layer net the halves are *hidden units*. Their order does not matter, so only multisets of unit states are tried.
 #
@@ -188,9 +188,7 @@ lab.show("D13b", P)
 #
 # On the hard task BinaryConnect has the largest dark area, and noise hurts it last. ASkewSGD and SGDA look like rounding with an edge cut off: too large a step throws them out of their islands.
 #
-# Against $\hat\varepsilon$ the maps are nearly vertical stripes: the width of the islands matters little, the *free phase* decides. Set it to 0 and the area is gone.
-#
-# Task I planted: everything dark, whatever the method.
+# On the planted task rounding has nearly the area of BinaryConnect. Against $\hat\varepsilon$ the maps are nearly vertical stripes: the width of the islands matters little, the *free phase* decides. Set it to 0 and most of the area of ASkewSGD and SGDA is gone. (On the hard task they had little to lose.)
 #
 # ![](figures/D13b.png)
 #
@@ -247,7 +245,7 @@ claims = [
     C("13.C2", "planted: ASkewSGD and SGDA close to full precision; so is BC", "S0 7").judge(0.05 - worst),
     C("13.C3", "hard: rounding it is optimal in nine of ten instances", "ours", no).judge((rounded["hard"] < 1e-9) - 0.9),
     C("13.C4", "hard: BC with a falling step ends within 5 % of the optimum", "ours").judge(0.05 - end("hard", "bc")),
-    C("13.C5", "hard: BC ends with a larger loss than ASkewSGD", "S0 7", no).judge(loss("hard", "bc") - loss("hard", "askew")),
+    C("13.C5", "hard: BC mostly ends with a larger loss than ASkewSGD", "S0 7", no).judge((loss("hard", "bc") > loss("hard", "askew")) - 0.5),
     C("13.C6", "two moons: BC ends with a larger loss than ASkewSGD", "S0 7", no).judge(loss("moons", "bc") - loss("moons", "askew")),
     C("13.C7", "at a fixed step BC flips more weights than ASkewSGD", "S0 7").judge(fixed["bc"] - fixed["askew"]),
     C("13.C8", "two moons: the lower float loss has the lower quantized loss", "misconception", no).judge(loss("moons", "bc") - loss("moons", "full")),
