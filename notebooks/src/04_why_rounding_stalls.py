@@ -42,7 +42,7 @@ P = lab.parameters("04", globals())
 # %% tags=["predict"]
 lab.predict(
     "04.a",
-    "A quadratic loss, unbiased rounding, step sizes 1/(t + 1), and in the end we take the average of all iterates. Where is its loss?",
+    "Stochastic rounding on a quadratic loss, step sizes 1/(t + 1); in the end we take the average of all iterates. Where is its loss?",
     ["at the minimum: unbiased errors average out", "at a floor proportional to the level spacing", "at a floor proportional to its square"],
 )
 lab.predict(
@@ -52,7 +52,7 @@ lab.predict(
 )
 lab.predict(
     "04.c",
-    "A nine times larger batch: a third of the noise. How much of its time does stochastic rounding spend next to the minimizer?",
+    "A nine times larger batch: a third of the noise. How much of its time, in the long run, does stochastic rounding spend next to the minimizer?",
     ["more", "as much as before", "less: it explores less"],
 )
 
@@ -64,7 +64,7 @@ lab.show("D4", P)
 #
 # Drag the step size: the numbers over the arrows and the waiting time change, but the arrows (the share of each direction among the moves) and the bars stand still. S1 calls it *squishing*: moves become rarer, their direction stays.
 #
-# Drag the *noise*: the arrows tilt downhill and the bars contract. At 2.5, the bottom of a wrong well, both ways are equally likely: only noise leads out.
+# Drag the *noise* down: the arrows tilt downhill and the bars contract. At 2.5, the bottom of a wrong well, both ways are equally likely: only noise leads out.
 #
 # With step 0.1 and noise 6 a step jumps over levels, and the limit is not reached yet.
 #
@@ -82,7 +82,7 @@ lab.show("D4c", P)
 # %% [markdown]
 # <details><summary>What you should have seen</summary>
 #
-# A tenth of the step, a tenth of the share of moves that change both weights, whatever noise and valley: both at once has probability of order $\eta^2$. With small steps SR goes along the axes only, and its law is the limit law (the black outlines).
+# From 0.01 down, a tenth of the step is a tenth of the share of moves that change both weights, whatever noise and valley: both at once has probability of order $\eta^2$. With small steps SR goes along the axes only, and its law is the limit law (the black outlines).
 #
 # ![](figures/D4c.png)
 #
@@ -103,11 +103,11 @@ lab.show("D4c", P)
 # %% [markdown]
 # <details><summary>Reading notes: what S1 prints, and what is right</summary>
 #
-# - **Theorem 5, sign.** Printed: up-rate $\int_0^\infty p\,\tfrac{z}{\Delta}\,dz$ $p$ the density of the *gradient*. But a step goes against it: the printed law sits where the loss is *large*, and its left integral is negative. Likewise the displayed ratio.
+# - **Theorem 5, sign.** Printed: up-rate $\int_0^\infty p\,\tfrac{z}{\Delta}\,dz$, $p$ the density of the *gradient*. But a step goes against it: the printed law sits where the loss is *large*, and its left integral is negative. Likewise the displayed ratio.
 # - **Theorem 5, matrix.** Printed: $\operatorname{diag}(\mathbf 1^{\mathsf T}U)$: rows do not sum to 1. Tails must be bounded on *both* sides.
 # - **Theorem 4.** Printed floor: $D L_2\sqrt{d\Delta}/2$ (or $\sqrt d\,\Delta$). In other units of $w$ it falls below the true floor. Derivable: $D L_2\, d\,\Delta^2/8$, for $Q_s$.
 # - **Corollary 1.** With $Q_d$ the average of the *latent* weights misses a quadratic's minimizer; that of $w_Q$ does not.
-# - **$G$** bounds $\mathbb E\|g\|^2$, not the variance. **$Q_s$:** $<$, not $\le$. **$Q_d$:** the bracket is a floor.
+# - **$G^2$** bounds $\mathbb E\|g\|^2$, not the variance. **$Q_s$:** $<$, not $\le$. **$Q_d$:** the bracket is a floor.
 #
 # </details>
 #
@@ -226,7 +226,7 @@ lab.show("D4b", P)
 # %% [markdown]
 # <details><summary>What you should have seen</summary>
 #
-# SR's average falls like $\Delta$, BC's deployed weights like $\Delta^2$, and BC's averaged deployed weights hardly feel the levels on a quadratic. More iterations do not move SR's floor: averaging does not help, because the iterates of a chain that moves ever more rarely are all alike.
+# SR's average falls like $\Delta$, BC's deployed weights like $\Delta^2$, and BC's averaged deployed weights hardly feel the levels on a quadratic. More iterations do not move SR's floor, and averaging only halves it, because the iterates of a chain that moves ever more rarely are much alike.
 #
 # "Below the bound" alone says little: Theorem 1 lies several times above the truth. The *slopes* are the claim.
 #
@@ -250,7 +250,7 @@ lab.outcome("04.c")
 #
 # Divide by $2\eta_t$ and sum: $1/\eta_t - \mu = 1/\eta_{t-1}$, so the distances telescope. What stays per step is $\eta_t G^2/2$, which becomes the logarithm, and $\mathbb E\|r\|^2/(2\eta_t) \le \sqrt d\,\Delta G/2$: the floor, *whatever the step*. (4) Jensen: $F(\bar w) \le$ the mean of $F(w^t)$.
 #
-# Each inequality on a random instance. (3) is an equality on a quadratic; what lifts the bound so far above the truth is $G$, which must hold for every iterate, and Jensen.
+# Each inequality on a random instance. (3) is an equality on this quadratic. What lifts the bound so far above the truth: the last distance, dropped from the sum, and Jensen, a factor 2 each; and $\sqrt d\,G$ for $\|g\|_1$.
 
 # %% tags=["proof"]
 w, star, z = (uniforms.normal(P.SEED, 0, k, (5, 10), dtype=torch.float64).numpy() for k in range(3))

@@ -3,7 +3,7 @@
 #
 # **Must a weight be rounded at once, or can it be drawn towards its level a little at every step?**
 #
-# Document: Wong, *Understanding the robustness of algorithms for quantized networks* (S0), section 2.III; Bai, Wang, Liberty, *ProxQuant* (2019).
+# Document: Wong, *On the Robustness of Quantization Algorithms* (S0), section 2.III; Bai, Wang, Liberty, *ProxQuant* (2019).
 #
 # 40 minutes · after lesson 03 · next: 06, interval constraints; on the path of projections: 09, blending
 
@@ -99,7 +99,7 @@ lab.show("D8", P)
 #
 # ## The algorithm in the open
 #
-# Compared below: ProxQuant's step; the same with $\eta\nu \ge 1$ and *projected* gradient descent; the prox in the view and *BinaryConnect*.
+# Compared below ($|w| \le 2$): ProxQuant's step; the same with $\eta\nu \ge 1$ and *projected* gradient descent; the prox in the view and *BinaryConnect*.
 
 # %%
 import numpy as np

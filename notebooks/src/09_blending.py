@@ -48,7 +48,7 @@ lab.predict(
 )
 lab.predict(
     "09.b",
-    "Ten weights ±1, a random quadratic. One run hardly ever flips a weight, one flips in half of all steps, BinaryConnect in nearly all. Which is nearest to the optimum?",
+    "Ten weights ±1, a random quadratic. One run hardly ever flips a weight, one flips in half of all steps, BinaryConnect in nearly all. Which is nearest to the optimum, on average over its second half?",
     ["the one that hardly flips: flips are noise", "the one that flips in half of all steps", "BinaryConnect: it explores most"],
 )
 
@@ -62,7 +62,7 @@ lab.show("D9", P)
 #
 # Only $\eta/\rho$ matters. A smaller step at the same blend shortens the leash: two starts are now stuck.
 #
-# Right of the dashed line every step descends, guaranteed. That region holds all of the *grey*: descending in every step forbids climbing out.
+# Right of the dashed line no step raises the loss, guaranteed. That region holds all of the *grey*: a leash short enough for the guarantee can be too short to reach a better level.
 #
 # ![](figures/D9.png)
 #
@@ -198,7 +198,7 @@ lab.check("09.2", window)
 #
 # 09.1: $w = (1-\rho)w + \rho w_Q - \eta g$ gives $w - w_Q = -\frac{\eta}{\rho} g$. It is reached from anywhere in the cell without turning back: $r \mapsto (1-\rho)r - \eta g$ contracts by $1 - \rho$.
 #
-# 09.2: a level holds while $\eta|g|/\rho \le \text{gap}/2$, that is for $\rho \ge 2\eta|g|/\text{gap}$. On D9 with $\eta = 0.1$ the window is 0.07 to 0.13. With many weights every one has its own slopes, so no single $\rho$ suits all.
+# 09.2: a level holds while $\eta|g|/\rho \le \text{gap}/2$, that is for $\rho \ge 2\eta|g|/\text{gap}$. On D9 with $\eta = 0.1$ the window is 0.07 to 0.13. With many weights every one has its own slopes, so one $\rho$ need not suit all.
 #
 # </details>
 
@@ -235,7 +235,7 @@ lab.outcome("09.b")
 #
 # - **ASkewSGD** ([07](07_askewsgd.ipynb)): with steps that are not summable but square-summable the loss converges and the distance to the stationary points vanishes. *Which* one, and how fast, is not said: again no optimality.
 # - **BinaryConnect** (blend 0) saves 2/3 of the multiplications. Of the three matrix products of a training step two hold a weight; the first layer needs only two products.
-# - It is a **regularizer**: a network 64 - 64 - 10 fits 200 digits; the gap is test loss minus training loss, of the latent weights, as in the authors' code.
+# - It is a **regularizer**: a network 64 - 64 - 10 fits 200 digits; the gap is test loss minus training loss; of stochastic BC the latent weights are kept, as in its authors' code.
 
 # %% tags=["experiment"]
 import torch
@@ -283,7 +283,7 @@ printed = {0.0: "89.12 %, 89.37 % (1W4A, VGG-11, ResNet-20)", 1e-5: "89.59 %, 90
 rows += [row(f"digits-{rho:g}", f"digits: test accuracy, ρ = {rho:g}", printed.get(rho, "not in S2"), 100 * a, " %") for rho, a in right.items()]
 rows += [row(f"askew-{k:g}", f"ASkewSGD, step 2 k^-{k:g}: distance to Z", "vanishes" if k else "not covered", r.between(0.8, 1)) for k, r in askew.items()]
 rows.append(row("askew-rate", "its rate, step 2 k^-0.6: exponent of k", "none given", askew[0.6].slope()))
-rows.append(lab.Row("saved", "multiplications saved, ResNet-20, training", 200 / 3, 100 * saved, 0.5, " %"))
+rows.append(lab.Row("saved", "multiplications saved, ResNet-20, training", "2/3", 100 * saved, 0.0, " %"))
 rows += [row(f"regularizer-{m}", f"200 digits: test minus training loss, {m}", "smaller for BC", r.gap) for m, r in kept.items()]
 rows += [row(f"test-{m}", f"200 digits: test accuracy, {m}", "not in S0", 100 * r.test_accuracy, " %") for m, r in kept.items()]
 lab.compare("09", rows)
@@ -301,7 +301,7 @@ lab.reproduce(P)
 #
 # **Try next:** `BITS` 2 or 4; `TRAIN_STEPS` 800; `DIMENSION` 14. In your own code: `qlab.groups(net, "bcgd", rho=1e-5, apart={"*resolution": {"lr": 0.01 * lr}})`.
 #
-# Next lesson (planned): 10, why a coarse gradient descends.
+# Next lesson: [10](10_two_layer_theory.ipynb), why a coarse gradient descends.
 #
 # Reference: S2, *Full Quantization Problem*, *Blended Gradient Descent*, *Blended Coarse Gradient Descent*, tables.
 

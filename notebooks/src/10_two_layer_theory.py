@@ -34,7 +34,7 @@ P = lab.parameters("10", globals())
 #
 # $$\ell=\tfrac12\left(v^{\mathsf T}\sigma(Zw)-v^{*\mathsf T}\sigma(Zw^*)\right)^2 .$$
 #
-# On any sample $\ell$ is flat in $w$: gradient 0. Its mean $F=\mathbb E\,\ell$ is not: the **true gradient**. Training can use neither, so it puts the derivative $\mu'$ of a *surrogate* in place of $\sigma'$: the **coarse gradient** $g$. Its mean is built from the formula above.
+# On any sample $\ell$ is flat in $w$ almost everywhere: gradient 0. Its mean $F=\mathbb E\,\ell$ is not: the **true gradient**. Training can use neither, so it puts the derivative $\mu'$ of a *surrogate* in place of $\sigma'$: the **coarse gradient** $g$. Its mean is built from the formula above.
 #
 # | symbol | meaning |
 # |---|---|
@@ -46,12 +46,12 @@ P = lab.parameters("10", globals())
 lab.predict(
     "10.a",
     "A straight-through estimator approximates the gradient, one reads. "
-    "How far from the true gradient is the mean coarse gradient (ReLU) at a typical random point?",
+    "How far from the true gradient is the mean coarse gradient (ReLU) at a typical point: three units, four inputs, random weights?",
     ["a few degrees", "about 45 degrees", "almost 80 degrees, and it is ten times as long"],
 )
 lab.predict(
     "10.b",
-    "Constant steps towards the minimum, infinitely many inputs, no noise. Which gradient settles on it?",
+    "Constant steps towards the minimum, w scaled back to length 1 after each, infinitely many inputs, no noise. Which gradient settles on it?",
     ["the true one", "the coarse one", "both", "neither"],
 )
 
@@ -61,7 +61,7 @@ lab.show("D10", P)
 # %% [markdown]
 # <details><summary>What you should have seen</summary>
 #
-# Drag the angle: the arrows are far apart, yet the coarse one stays on the downhill side of the dashed line, and the cosine above 0. At 0° and 180° no true gradient exists: $F$ has a kink.
+# Drag the angle: the arrows differ, yet the coarse one stays on the downhill side of the dashed line, and the cosine above 0. At 0° and 180° no true gradient exists: $F$ has a kink.
 #
 # Raise the condition number: the orange curve leaves the dotted one and dips below 0. There the coarse gradient points *uphill*. The theorem is about isotropic inputs.
 #

@@ -124,8 +124,8 @@ class AccuracyFloors(Demo):
 
     def keys(self, data: Compared) -> list[Key]:
         return [
-            Key(f"Δ^{look.fmt(data.sr_power)}", "SR's floor goes like", look.COLORS["sr"]),
-            Key(f"Δ^{look.fmt(data.bc_power)}", "BC's deployed floor", look.COLORS["bc"]),
+            Key(f"Δ^{look.fmt(data.sr_power)}", "SR's average goes like", look.COLORS["sr"]),
+            Key(f"Δ^{look.fmt(data.bc_power)}", "BC's deployed loss", look.COLORS["bc"]),
         ]
 
     def alt(self, data: Compared) -> str:

@@ -161,8 +161,9 @@ class ProxMap(Demo):
             goes = f"leaves {look.value(data.w)}, a level, where it is"
         where = "" if data.w == data.hard else f" (nearest level {look.value(round(data.hard, 4))})"
         if data.landed == 1:
-            arrives = "lands **on**" if data.norm == "l1" else "is, to the last digit,"
-            return f"{said} {goes}: every weight up to ±2 {arrives} its nearest level, the map **is** Q."
+            if data.norm == "l1":
+                return f"{said} {goes}: every weight up to ±2 lands **on** its nearest level, the map **is** Q."
+            return f"{said} {goes}: every weight up to ±2 is, to sixteen decimals, on its nearest level, as with Q."
         if data.norm == "l1":
             share = look.percent(data.landed)
             return (

@@ -56,7 +56,7 @@ def _phases(step_size: float) -> np.ndarray:
 
 class Blending(Demo):
     """f(w) = (w - 0.1)²/2, L = 1, levels {−1, −⅓, ⅓, 1}. A level is left if and only if its leash, η|f'|/ρ, reaches
-    beyond the border of its cell; with η/ρ < 1/L every step descends."""
+    beyond the border of its cell; with η/ρ < 1/L no step raises f."""
 
     slug: ClassVar[str] = "D9"
     title: ClassVar[str] = "How long should the leash to the grid be?"
@@ -216,7 +216,7 @@ class Blending(Demo):
             return "descent is not guaranteed at any η"
         ratio = data.step_size / data.rho
         if ratio * SMOOTHNESS < 1:
-            return f"every step descends, as η/ρ = **{look.fmt(ratio)}** is below 1/L = 1"
+            return f"no step raises the loss, as η/ρ = **{look.fmt(ratio)}** is below 1/L = 1"
         return f"descent is not guaranteed, as η/ρ = **{look.fmt(ratio)}** is not below 1/L = 1"
 
 

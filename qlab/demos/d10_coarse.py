@@ -95,12 +95,12 @@ class Coarse(Demo):
             plane.descend(model, start, a=a, b=b, step_size=ETA, steps=STEPS, gradient=g).loss
             for g in (experiment.TRUE, s)
         )
-        zero = not bool(true.any()) or float(norm(coarse)) < 1e-12
+        zero = float(norm(true)) < 1e-12 or float(norm(coarse)) < 1e-12
         return Gradients(
             P.THETA, s, P.CONDITION, N, P.SECOND, _ellipse(model),
             true=true.numpy(),
             coarse=coarse.numpy(),
-            apart=None if zero else math.degrees(float(angle(true, coarse))),
+            apart=None if zero else round(math.degrees(float(angle(true, coarse))), 9),
             inner=float(dot(true, coarse)),
             formula=float(_theorem(model, v, torch.tensor(P.THETA).double(), s)),
             cosine=_cosine(model.coarse(v, ring, s), model.gradient_w(v, ring)),
@@ -180,7 +180,10 @@ class Coarse(Demo):
             coarse += f" estimated from **{data.samples}** inputs (whose own loss is flat: gradient **0**)"
         start = f"At ϑ = **{look.value(data.theta)}°**{inputs} and {v}, {coarse}"
         if data.apart is None:
-            return f"{start} has length **{_length(data.coarse)}**; a true gradient does not exist at this kink of F."
+            none = "a true gradient does not exist at this kink of F"
+            if 0 < data.theta < 180:
+                none = "the true gradient has length **0**, as v is orthogonal to v*"
+            return f"{start} has length **{_length(data.coarse)}**; {none}."
         turned = f"{start} points **{look.fmt(data.apart)}°** away from the true gradient"
         said, formula = f"the inner product is **{look.fmt(data.inner, 3)}**", f"**{look.fmt(data.formula, 3)}**"
         if data.inner < 0:

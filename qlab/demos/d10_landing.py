@@ -123,18 +123,25 @@ class Descents(Demo):
             f"From **{look.value(data.start)}°** and {v}, after **{data.steps}** steps of {look.value(data.step_size)}"
         )
         true, coarse = _mean(data.true), _mean(data.coarse)
+        if data.chatter < FLOOR:
+            still = f"w still stands at **{look.fmt(true, 3)}°**"
+            return f"{start} {still}: v is orthogonal to v*, so no gradient turns it."
         fake, swings = f"the {NAMES[data.surrogate]}'s coarse gradient", "the true gradient swings to and fro around"
         if true > 150:
             said = f"{swings} the spurious minimum, on average **{look.fmt(180 - true)}°** away"
+        elif true > 2 * data.chatter:
+            said = f"the true gradient is still **{look.fmt(true)}°** from w*"
         else:
             mean, predicted = f"**{look.fmt(true)}°**", f"**{look.fmt(data.chatter)}°**"
             said = f"{swings} w*, on average {mean} away (predicted {predicted})"
         if coarse > 150:
-            ends = f"{fake} settles {'there too' if true > 150 else 'at the spurious minimum'}"
+            where = ("there too", "there too") if true > 150 else ("at the spurious minimum", "to the spurious minimum")
+            ends = f"{fake} settles {where[0]}" if 180 - coarse < 0.1 else f"{fake} is on its way {where[1]}"
             return (
                 f"{start} {said}; {ends}, **{_degrees(180 - coarse)}** off, loss **{look.fmt(data.coarse.loss[-1])}**."
             )
-        return f"{start} {said}; {fake} is **{_degrees(coarse)}** from w* and still closing in."
+        closing = " and still closing in" if coarse > FLOOR else ""
+        return f"{start} {said}; {fake} is **{_degrees(coarse)}** from w*{closing}."
 
 
 def _mean(path: PlanePath) -> float:

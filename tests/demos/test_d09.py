@@ -81,7 +81,7 @@ def test_the_sentence_tells_the_cases_apart_and_says_the_data():
     assert "stuck on −⅓" in DEMO.alt(stuck)
     assert "**0.0939**" in DEMO.alt(stuck)
     assert "2 of the four starts end" in DEMO.alt(stuck)
-    assert "every step descends" in DEMO.alt(stuck)
+    assert "no step raises the loss" in DEMO.alt(stuck)
     best = compute(RHO=0.1)
     assert "rests on the best level, ⅓" in DEMO.alt(best)
     assert "all four starts end" in DEMO.alt(best)

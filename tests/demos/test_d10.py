@@ -118,3 +118,21 @@ def test_from_behind_both_end_at_the_spurious_minimum():
     assert "settles there too" in said
     loss = experiment.teacher().loss(experiment.teacher().spurious_v(), experiment.at(180.0))
     assert data.coarse.loss[-1] == pytest.approx(loss.item(), rel=1e-3)
+
+
+def test_where_v_is_orthogonal_the_sentences_say_that_nothing_turns_w():
+    for surrogate in ("identity", "relu", "clipped-relu"):
+        data = compute(LANDING, START=108.0, SECOND="best", SURROGATE=surrogate)
+        assert data.true.angle[-1] == pytest.approx(108)
+        assert data.coarse.angle[-1] == pytest.approx(108)
+        assert "no gradient turns it" in LANDING.alt(data)
+        assert "v is orthogonal to v*" in DEMO.alt(compute(THETA=108.0, SECOND="best", SURROGATE=surrogate))
+
+
+def test_a_descent_under_way_is_not_called_settled():
+    data = compute(LANDING, START=95.0, SECOND="opposite", SURROGATE="clipped-relu")
+    assert data.true.angle[-1] > 20 * data.chatter
+    assert "swings" not in LANDING.alt(data)
+    late = compute(LANDING, START=109.0, SECOND="best", SURROGATE="clipped-relu")
+    assert 180 - late.coarse.angle[-1] > 1
+    assert "settles" not in LANDING.alt(late)
