@@ -220,11 +220,11 @@ lab.show("D6b", P)
 # %% [markdown]
 # <details><summary>What you should have seen</summary>
 #
-# In the free phase all weights descend. When the islands part, the weights in the middle are pushed ashore; then those that want to leave stand at the inner end, and are pushed at every second step or so, just outside. Here they stay within $\varepsilon$, as the poster says (on islands of 0.01, or at $\eta = 1$, they do not), but they do not *leave* the stripe: they rest there, at stationary points of the constrained problem.
+# In the free phase all weights descend. When the islands part, those in the middle are pushed ashore; then those that want to leave stand at the inner end, pushed at every second step or so. Here they stay within $\varepsilon$, as the poster says (at $\hat\varepsilon = 0.01$ or $\eta = 1$ they do not), but they do not *leave* the stripe: they rest there, at stationary points of the constrained problem.
 #
-# Without the clip the iterate is thrown far once, and comes back while $\eta\kappa < 4$; beyond that each push overshoots, and it does go to infinity.
+# Without the clip a weight is thrown far and comes back, while $\eta\kappa < 4$; beyond, each push overshoots, and it does go to infinity.
 #
-# The hinge data are the hard ones (lesson 13): a gap remains. The smooth loss looks calmer, but its data are planted: kinks and data are not told apart here.
+# The hinge data are the hard ones (lesson 13): a gap remains. The smooth loss is calmer, but its data are planted.
 #
 # ![](figures/D6b.png)
 #
