@@ -167,7 +167,7 @@ for name, slack in ((name, right - left) for name, (left, right) in lines.items(
 # %% [markdown] tags=["exercise"]
 # ## Exercise 05.1: the other prox
 #
-# Levels ±1, $R(x) = \frac12 (x - q)^2$. Write the prox of one number `w` with parameter `nu`.
+# Levels ±1 (0 counts to +1), $R(x) = \frac12 (x - q)^2$. Write the prox of one number `w` with parameter `nu`.
 #
 # <details><summary>Hint</summary>
 #
@@ -299,7 +299,7 @@ lab.reproduce(P)
 # - [ ] I can give two functions that BinaryConnect cannot tell apart and ProxQuant can.
 # - [ ] I can explain why fewer sign changes are not yet a better network.
 #
-# Tried on digits: η from 0.1 to 1, ν from 0.03 to 1, up to 1000 steps. ProxQuant stays below 88 %, BinaryConnect reaches 94 %. (Its authors use Adam and batch norm.)
+# Tried on digits: η from 0.1 to 1, ν from 0.03 to 1, up to 1000 steps. ProxQuant stays below 90 %, BinaryConnect reaches 95 %. (Its authors use Adam and batch norm.)
 #
 # **Try next:** `TRAIN_REG` 0.1; `TRAIN_STEP_SIZE` 0.3; `WARM_STEPS` 0. A soft map in the view: the rules `binaryrelax`, `parq`, `md`.
 #
