@@ -5,7 +5,7 @@
 #
 # Document: Wong's poster (S0), sections 3 and 4, after Muehlebach and Jordan (2022).
 #
-# 45 minutes · after lesson 03 · next: 07 (planned), ASkewSGD
+# 45 minutes · after lesson [03](03_exploration.ipynb) · next: [07](07_askewsgd.ipynb), ASkewSGD
 
 # %% [markdown] tags=["objectives"]
 # After this lesson you can
@@ -288,7 +288,7 @@ lab.reproduce(P)
 #
 # **Try next:** `LEVELS` 2-bit; `PUSH` 3 (the convex rate changes as $1 - \eta\kappa$ does); `EPS_HAT` 0.99, where "feasible" says next to nothing.
 #
-# Next lesson (planned): 07, ASkewSGD: the barrier between the islands, and the free phase. Lesson 08 lets the multiplier itself move.
+# Next lesson: [07](07_askewsgd.ipynb), ASkewSGD: the barrier between the islands, and the free phase. [Lesson 08](08_multipliers.ipynb) lets the multiplier itself move.
 #
 # Reference: S0, sections 3 and 4; Muehlebach and Jordan, *On Constraints in First-Order Optimization*, JMLR 23 (2022).
 

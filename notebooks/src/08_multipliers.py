@@ -5,7 +5,7 @@
 #
 # Documents: Wong's poster (S0), section 6; Hounie et al. (S3), section 2.4 and appendix C.
 #
-# 50 minutes · after lesson 06 · next: 11 (planned), primal-dual training
+# 50 minutes · after lesson [06](06_interval_constraints.ipynb) · next: [13](13_exact_optimum.ipynb), the exact optimum
 
 # %% [markdown] tags=["objectives"]
 # After this lesson you can
