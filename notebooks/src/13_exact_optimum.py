@@ -5,7 +5,7 @@
 #
 # Document: the poster (S0), section 7, tasks I and II, and two of its open questions.
 #
-# 45 minutes · after lessons 03 and 07 · next: 14 (planned), networks on images
+# 45 minutes · after lessons [03](03_exploration.ipynb) and [07](07_askewsgd.ipynb) · next: 14 (planned), networks on images
 
 # %% [markdown] tags=["objectives"]
 # After this lesson you can

@@ -61,7 +61,8 @@ class Area(Demo):
         first = maps["full"]
         hits = {m: found.within.sum(0).astype(float) for m, found in maps.items()}
         share = {m: float(found.area.mean()) for m, found in maps.items()}
-        about = f"{KINDS[P.PROBLEM]}, {steps} steps, {P.DECAY}, free phase {look.percent(P.FREE_PHASE)}"
+        about = f"{KINDS[P.PROBLEM]}, {steps} steps (a third of {P.STEPS}), {P.DECAY}, "
+        about += f"free phase {look.percent(P.FREE_PHASE)}"
         about += f", ε̂ = {look.value(P.EPS_HAT)}" if P.AXIS == "noise" else f", noise {look.value(area.STILL)}"
         constraint = f"free {look.percent(P.FREE_PHASE)}" + (
             f" · ε̂ {look.value(P.EPS_HAT)}" if P.AXIS == "noise" else ""
