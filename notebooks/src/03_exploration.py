@@ -5,7 +5,7 @@
 #
 # Document: Li et al., *Training Quantized Nets: A Deeper Understanding* (S1), all sections but the convex theorems.
 #
-# 45 minutes · after lesson 01 · next: 04, why stochastic rounding stalls
+# 45 minutes · after lesson [01](01_grids_and_projection.ipynb) · next: [04](04_why_rounding_stalls.ipynb), why stochastic rounding stalls
 
 # %% [markdown] tags=["objectives"]
 # After this lesson you can
