@@ -21,7 +21,7 @@ def gap(levels: Tensor) -> Tensor:
 def raw_eps(eps_hat: float, levels: Tensor) -> float:
     """eps = eps_hat gap⁴/16 of these levels. ValueError unless 0 < eps_hat < 1.
 
-    S0 Theorem 2 prints eps <= gap⁴/16; at equality psi = psi' = 0 at a midpoint and the islands touch (formulas E6).
+    S0 Theorem 2 prints eps <= gap⁴/16; at equality psi = psi' = 0 at a midpoint and the islands touch (errata E6).
     """
     checks.inside(eps_hat, "(0, 1)", "eps_hat")
     return float(eps_of(eps_hat, gap(levels).double()))

@@ -5,7 +5,7 @@
              eps - (u - c_K)²                       u >= c_K
 
 psi >= 0 on an island around each level. psi is C¹; its slope is zero at every level and, where psi is smallest, at
-every midpoint. Source: S0 3 (which writes j for the coordinate and the level), corrected in formulas E22.
+every midpoint. Source: S0 3 (which writes j for the coordinate and the level), corrected in errata E22.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def on_grid(w: Tensor, s: Tensor, grid: Grid, eps_hat: Number) -> tuple[Tensor, 
 
 
 def eps_of(eps_hat: Number, gap: Number) -> Number:
-    """eps = eps_hat gap⁴/16: 0 < eps_hat < 1 is admissible, strictly (formulas E6); at 1 neighbouring islands touch."""
+    """eps = eps_hat gap⁴/16: 0 < eps_hat < 1 is admissible, strictly (errata E6); at 1 neighbouring islands touch."""
     return eps_hat * ((gap * gap) * (gap * gap)) / 16
 
 

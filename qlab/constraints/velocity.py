@@ -17,7 +17,7 @@ def velocity(g: Tensor, psi: Tensor, slope: Tensor, push: Number, push_max: Numb
 
     g, psi, slope = psi': of one shape, elementwise; push > 0, push_max > 0: numbers or tensors that broadcast.
     push_max None or infinite: no clip, and -g at a midpoint (the authors' code). A NaN stays NaN; no checks, no sync.
-    Source: S0 5, whose print lost the condition after "or" (formulas E7).
+    Source: S0 5, whose print lost the condition after "or" (errata E7).
     """
     middle = slope == 0
     v = -push * psi / torch.where(middle, torch.ones_like(slope), slope)

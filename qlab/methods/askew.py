@@ -16,7 +16,7 @@ class ASkewSGD(MuehlebachJordan):
     """w+ = w + lr v,   v = -g where psi >= 0 or -psi' g >= -push psi,   else clip(-push psi/psi', push_max).
 
     With eps_hat < 1 a weight changes its level only by a step longer than the barrier between the islands; so give a
-    `free_phase`, or a warm start (formulas E26). `mj` is the same without the clip. That holds for plain SGD: momentum
+    `free_phase`, or a warm start (errata E26). `mj` is the same without the clip. That holds for plain SGD: momentum
     and Adam take v as a gradient and rescale it, so that push and clip lose their meaning, and a barrier can be jumped.
 
     push_max: in code units per unit of time; a bound on |g|. Options beyond the equation: `clip`: "push_max" as

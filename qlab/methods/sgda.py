@@ -9,7 +9,7 @@ class DescentAscent(MuehlebachJordan):
     """w+ = w - lr (g - lam psi'(w)),   lam+ = clip(lam - dual_step psi(w), 0, lam_max).
 
     Descent in w, ascent in lam >= 0 on L(w, lam) = F(w) - lam psi(w); S0 prints w where the second line needs lam
-    (formulas E8). lam starts at 0. psi is taken in code units u = w/s, and lam psi'(u) times s.
+    (errata E8). lam starts at 0. psi is taken in code units u = w/s, and lam psi'(u) times s.
 
     dual_step: the second time scale, beside lr. lam_max: the theory wants a bounded lam; infinite by default.
     `update`: "simultaneous" as printed, or "alternating": lam sees psi at the new weights.

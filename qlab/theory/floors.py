@@ -47,7 +47,7 @@ def dither(x: Tensor, slopes: Tensor) -> tuple[Tensor, Tensor]:
 
     A latent weight only sees f' at levels. With Q_s its mean slope is the linear interpolation of f' between levels: w
     tends to the root low + p spacing. With Q_d w stays at the midpoint, and only the mean of w_Q tends to that root.
-    Raises ValueError unless f' changes sign within x. Source: formulas E4, the interpolation is ours.
+    Raises ValueError unless f' changes sign within x. Source: errata E4, the interpolation is ours.
     """
     if not ((slopes[..., 0] <= 0).all() and (slopes[..., -1] > 0).all()):
         raise ValueError(f"f' must change sign between the levels {x[0]:g} and {x[-1]:g}; take more levels")

@@ -1,4 +1,4 @@
-"""ASkewSGD and descent ascent as printed in S0, against what holds: formulas E7, E8, E26."""
+"""ASkewSGD and descent ascent as printed in S0, against what holds: errata E7, E8, E26."""
 
 import math
 

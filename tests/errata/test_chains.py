@@ -1,4 +1,4 @@
-"""Errors of S1 (formulas E1-E4, E14, E15, E23): the printed form violates the property, the library's has it."""
+"""Errors of S1 (errata E1-E4, E14, E15, E23): the printed form violates the property, the library's has it."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Errors of S3 about the rounding r(z) and the smallest number it makes (formulas E11, E19)."""
+"""Errors of S3 about the rounding r(z) and the smallest number it makes (errata E11, E19)."""
 
 import pytest
 import torch

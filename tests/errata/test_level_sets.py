@@ -1,4 +1,4 @@
-"""Errors of S2 about level sets, the start of Lloyd's step and of the resolution (formulas E10, E13, E20)."""
+"""Errors of S2 about level sets, the start of Lloyd's step and of the resolution (errata E10, E13, E20)."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Errors of S0 about BinaryConnect and ProxQuant (formulas E16-E18): the printed form, and what holds."""
+"""Errors of S0 about BinaryConnect and ProxQuant (errata E16-E18): the printed form, and what holds."""
 
 import pytest
 import torch

@@ -98,7 +98,7 @@ def test_the_authors_setting_is_clipped_gradient_descent_while_it_is_free():
     assert not torch.equal(later, (w - 0.1 * G).clamp(-1, 1))
 
 
-# the barrier (findings 1)
+# the barrier
 @pytest.mark.parametrize("slug", ["mj", "askew", "askew-modified"])
 @pytest.mark.parametrize("eps_hat", [0.02, 0.5, 0.99])
 @pytest.mark.parametrize("scale", ["one", "least-squares"])

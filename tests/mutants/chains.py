@@ -18,14 +18,14 @@ MUTANTS = [
         "tests/theory/test_chain.py",
     ),
     Mutant(
-        "chain_limit: the gradient is mistaken for the step (formulas E1)",
+        "chain_limit: the gradient is mistaken for the step (errata E1)",
         "qlab/theory/chain_limit.py",
         "return mean_excess(-m, s) / spacing, mean_excess(m, s) / spacing",
         "return mean_excess(m, s) / spacing, mean_excess(-m, s) / spacing",
         "tests/errata/test_chains.py",
     ),
     Mutant(
-        "chain_limit: columns are taken for sources (formulas E2)",
+        "chain_limit: columns are taken for sources (errata E2)",
         "qlab/theory/chain_limit.py",
         "return U - torch.diag(U.sum(1))",
         "return U - torch.diag(U.sum(0))",
@@ -46,7 +46,7 @@ MUTANTS = [
         "tests/theory/test_waiting.py",
     ),
     Mutant(
-        "floors: Theorem 4 as printed, linear in the spacing (formulas E3)",
+        "floors: Theorem 4 as printed, linear in the spacing (errata E3)",
         "qlab/theory/floors.py",
         "return D * L2 * d * spacing**2 / 8",
         "return D * L2 * math.sqrt(d) * spacing / 2",

@@ -18,7 +18,7 @@ MUTANTS = [
         "tests/constraints/test_cones.py",
     ),
     Mutant(
-        "cones: MFCQ holds at a midpoint (formulas E5)",
+        "cones: MFCQ holds at a midpoint (errata E5)",
         "qlab/constraints/cones.py",
         "return (psi > tol) | (slope != 0)",
         "return (psi > tol) | (slope == slope)",

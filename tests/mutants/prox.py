@@ -20,7 +20,7 @@ MUTANTS = [
         "tests/test_prox_maps.py::test_no_point_of_a_fine_grid_is_better",
     ),
     Mutant(
-        "the descent constant of a prox step is too large (formulas E17)",
+        "the descent constant of a prox step is too large (errata E17)",
         "qlab/prox.py",
         "return 1 / (2 * step_size) - smoothness / 2",
         "return 1 / step_size - smoothness / 2",

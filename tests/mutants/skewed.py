@@ -34,7 +34,7 @@ MUTANTS = [
         "tests/constraints/test_psi.py",
     ),
     Mutant(
-        "velocity: the second condition is lost, as printed (formulas E7)",
+        "velocity: the second condition is lost, as printed (errata E7)",
         "qlab/constraints/velocity.py",
         "return (psi < 0) & (-slope * g < -push * psi)",
         "return psi < 0",
@@ -55,7 +55,7 @@ MUTANTS = [
         "tests/test_schedules.py",
     ),
     Mutant(
-        "mj: the velocity is not multiplied back by the scale (findings 6)",
+        "mj: the velocity is not multiplied back by the scale",
         "qlab/methods/mj.py",
         "return -s_w * self.velocity(g / s_w, psi, slope, h).to(w.dtype)",
         "return -self.velocity(g, psi, slope, h).to(w.dtype)",
