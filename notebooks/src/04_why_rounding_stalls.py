@@ -5,7 +5,7 @@
 #
 # Document: Li et al., *Training Quantized Nets: A Deeper Understanding* (S1), Theorems 1, 4 and 5.
 #
-# 50 minutes · after [lesson 03](03_exploration.ipynb) · the Markov chain and the accuracy floors
+# 50 minutes · after [lesson 03](03_exploration.ipynb) · next on the path of theory: [10](10_two_layer_theory.ipynb)
 
 # %% [markdown] tags=["objectives"]
 # After this lesson you can
@@ -331,6 +331,8 @@ lab.reproduce(P)
 # - [ ] I can prove Theorem 1, and say which of S1's printed formulas cannot be right.
 #
 # **Try next:** `NOISE` 0.5 and `STATE` 3.5: on which side does SR leave the border? `FLOOR_NOISE` 0.25: is SR's average still above BC's deployed weights?
+#
+# Next lesson: [05, ProxQuant](05_proxquant.ipynb): soft projection.
 #
 # Theorems 2 and 3 (convex losses, steps $c/\sqrt t$) have floors proportional to $\Delta$ too; S1 does not print their constants, so we do not draw them.
 #

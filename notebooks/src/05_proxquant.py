@@ -5,7 +5,7 @@
 #
 # Document: Wong, *On the Robustness of Quantization Algorithms* (S0), section 2.III; Bai, Wang, Liberty, *ProxQuant* (2019).
 #
-# 40 minutes · after lesson 03 · next: 06, interval constraints; on the path of projections: 09, blending
+# 40 minutes · after [lesson 03](03_exploration.ipynb) · next: [06](06_interval_constraints.ipynb); on the path of projections: [09, blending](09_blending.ipynb)
 
 # %% [markdown] tags=["objectives"]
 # After this lesson you can
@@ -303,7 +303,7 @@ lab.reproduce(P)
 #
 # **Try next:** `TRAIN_REG` 0.1; `TRAIN_STEP_SIZE` 0.3; `WARM_STEPS` 0. A soft map in the view: the rules `binaryrelax`, `parq`, `md`.
 #
-# Next: 06, interval constraints; on the path of projections 09, blending.
+# Next lesson: [06, interval constraints](06_interval_constraints.ipynb); on the path of projections [09, blending](09_blending.ipynb).
 #
 # Reference: S0, 2.III; Bai, Wang, Liberty, *ProxQuant*, ICLR 2019.
 

@@ -5,7 +5,7 @@
 #
 # Document: Xin, *Blended Coarse Gradient Descent* (S2), the analysis slides.
 #
-# 60 minutes · after lessons 02 and 04 · next: 13, the exact optimum
+# 60 minutes · after lessons [02](02_staircases.ipynb) and [04](04_why_rounding_stalls.ipynb) · next: [13, the exact optimum](13_exact_optimum.ipynb)
 
 # %% [markdown] tags=["objectives"]
 # After this lesson you can
@@ -268,7 +268,7 @@ lab.reproduce(P)
 #
 # **Try next:** `CONDITION` 10 and `THETA` 20; `SAMPLES` 10; `START` 150 with each `SECOND`.
 #
-# Next lesson: 13, tasks I and II against the exact optimum.
+# Next lesson: [13](13_exact_optimum.ipynb), tasks I and II against the exact optimum.
 #
 # Reference: S2, "Analysis of Coarse Gradient Descent".
 

@@ -63,7 +63,7 @@ def checked(group: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any
         elif name in own and name in INTERVALS:
             checks.inside(value, INTERVALS[name], name)
         elif name in given and name not in (*own, "params", "param_names"):
-            raise ValueError(unknown(f"setting of a {rule.slug!r} group", name, own))
+            raise ValueError(unknown(f"setting of a group with rule {rule.slug!r}", name, own))
     rule.together({**own, **{name: value for name, value in group.items() if name in own}})
     if group["nesterov"] and "momentum_buffer" not in buffer_names(group["base"], {**own, **group}):
         raise ValueError("nesterov=True needs base='sgd' and momentum > 0")

@@ -31,8 +31,7 @@ def test_the_watch_sees_a_wait_and_a_forgotten_device():
 
 
 @pytest.mark.parametrize("runs", [0, 3])
-@pytest.mark.parametrize("base", ["sgd", "adam"])
-@pytest.mark.parametrize("slug", METHODS)
+@pytest.mark.parametrize(("slug", "base"), [*((slug, "sgd") for slug in METHODS), ("full", "adam")])
 def test_views_steps_and_codes_stay_on_the_device_and_never_wait(slug, base, runs):
     for grid in GRIDS:
         with FakeTensorMode():
