@@ -303,7 +303,7 @@ lab.reproduce(P)
 #
 # **Try next:** `TRAIN_REG` 0.1; `TRAIN_STEP_SIZE` 0.3; `WARM_STEPS` 0. A soft map in the view: the rules `binaryrelax`, `parq`, `md`.
 #
-# Next: [06](06_interval_constraints.ipynb); on this path, [09](09_blending.ipynb).
+# Next: 06, interval constraints; on the path of projections 09, blending.
 #
 # Reference: S0, 2.III; Bai, Wang, Liberty, *ProxQuant*, ICLR 2019.
 

@@ -88,7 +88,7 @@ def test_bad_values_of_every_parameter_are_refused(lesson):
     for name in schema.names():
         control = schema.control(name)
         bad = {"int": [2.5, "1", None, True], "float": ["0.1", None, True, float("nan")], "bool": ["false", 0]}
-        values = bad.get(control.type, [1, None, "no such choice"])
+        values = bad.get(control.type, [0.123, None, "no such choice"])
         values += [edge + step for edge, step in ((control.min, -1), (control.max, 1)) if edge is not None]
         for value in values:
             if value in control.choices and type(value) is type(control.default):
@@ -102,14 +102,14 @@ def test_bad_values_of_every_parameter_are_refused(lesson):
 
 def test_a_bad_parameter_stops_papermill_in_the_setup_cell(tmp_path):
     """All four mistakes at once: one run, one message, nothing computed."""
-    names = SCHEMAS[RICHEST.number].names()
-    bits, step = [n for n in ("BITS", "STEP_SIZE") if n in names] or ["SEED"], "STEP_SIZE" in names
-    words = ["-p", "SEEDD", "1", "-p", "seed", "1", "-p", bits[0], "2.5", *(["-p", "STEP_SIZE", "-1"] if step else [])]
+    schema = SCHEMAS[RICHEST.number]
+    whole, step = next(n for n in schema.names() if schema.control(n).type == "int"), "STEP_SIZE" in schema.names()
+    words = ["-p", "SEEDD", "1", "-p", "seed", "1", "-p", whole, "2.5", *(["-p", "STEP_SIZE", "-1"] if step else [])]
     done = papermill(RICHEST, tmp_path / "out.ipynb", *words)
     assert done.returncode != 0
     for phrase in ("ParameterError", "SEEDD is not a parameter", "did you mean SEED", "seed is not a parameter"):
         assert phrase in done.stderr
-    assert f"{bits[0]} = 2.5: allowed is a whole number" in done.stderr
+    assert f"{whole} = 2.5: allowed is a whole number" in done.stderr
     assert not step or "STEP_SIZE = -1: allowed is a number from" in done.stderr
     ran = [c for c in read(tmp_path / "out.ipynb").cells if c.cell_type == "code" and c.execution_count is not None]
     assert "setup" in ran[-1].metadata.tags
