@@ -332,8 +332,6 @@ lab.reproduce(P)
 #
 # **Try next:** `NOISE` 0.5 and `STATE` 3.5: on which side does SR leave the border? `FLOOR_NOISE` 0.25: is SR's average still above BC's deployed weights?
 #
-# Next lesson: [05, ProxQuant](05_proxquant.ipynb): soft projection.
-#
 # Theorems 2 and 3 (convex losses, steps $c/\sqrt t$) have floors proportional to $\Delta$ too; S1 does not print their constants, so we do not draw them.
 #
 # Reference: S1, Convergence under Convexity Assumptions, Stochastic Rounding as a Markov Chain.

@@ -103,7 +103,9 @@ def test_bad_values_of_every_parameter_are_refused(lesson):
 def test_a_bad_parameter_stops_papermill_in_the_setup_cell(tmp_path):
     """All four mistakes at once: one run, one message, nothing computed."""
     schema = SCHEMAS[RICHEST.number]
-    whole, step = next(n for n in schema.names() if schema.control(n).type == "int"), "STEP_SIZE" in schema.names()
+    controls = [schema.control(name) for name in schema.names()]
+    whole = next(c.name for c in controls if c.type == "int" and not c.choices)
+    step = "STEP_SIZE" in schema.names()
     words = ["-p", "SEEDD", "1", "-p", "seed", "1", "-p", whole, "2.5", *(["-p", "STEP_SIZE", "-1"] if step else [])]
     done = papermill(RICHEST, tmp_path / "out.ipynb", *words)
     assert done.returncode != 0
